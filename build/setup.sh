@@ -59,10 +59,9 @@ needs_node_modules() {
 }
 
 needs_addon() {
-  source=src/native/jfs_fuse.c
-  addon=build/out/native/jfs_fuse.node
-  [ -f "$source" ] || return 0
-  if [ -f "$addon" ] && [ -z "$(find src/native build/setup.sh -name '*.[ch]' -newer "$addon")" ]; then
+  addon=build/out/native/jfs.node
+  [ -f src/native/module.c ] || return 0
+  if [ -f "$addon" ] && [ -z "$(find src/native build/setup.sh -type f -newer "$addon")" ]; then
     return 0
   fi
   for arch in x64 arm64; do
@@ -72,7 +71,7 @@ needs_addon() {
   mkdir -p build/out/native
   say "building the FUSE addon"
   # Renamed into place: a running mount keeps the file that it has mapped.
-  gcc -std=gnu11 -O2 -fPIC -shared -fvisibility=hidden -Wall -Wextra -Werror -Wno-cast-function-type \
+  gcc -std=gnu11 -O2 -fPIC -shared -fvisibility=hidden -pthread -Wall -Wextra \
     -D_FILE_OFFSET_BITS=64 -I"$include" -o "$addon.$$" src/native/*.c ||
     die "the FUSE addon does not compile (see above)"
   mv -f "$addon.$$" "$addon"

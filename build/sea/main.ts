@@ -1,0 +1,3 @@
+// The entry of the single executable: the addons first, then the same main as in a checkout.
+import "./addons.ts";
+import "../../src/main.ts";
