@@ -96,7 +96,10 @@ async function bundle(entries: readonly string[], inject: boolean): Promise<void
     format: "cjs",
     minifySyntax: true,
     legalComments: "none",
-    define: { "import.meta.url": "__executableUrl", "process.env.JFS_BUILD": JSON.stringify(commit()) },
+    define: {
+      "import.meta.url": "__executableUrl",
+      "process.env.JFS_BUILD": JSON.stringify(commit()),
+    },
     ...(inject ? { inject: [join(root, "build/sea/globals.ts")] } : {}),
     plugins: [inside],
     logLevel: "warning",

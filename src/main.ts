@@ -1,1 +1,6 @@
-import Database from "better-sqlite3"; const d = new Database(":memory:"); console.log(process.argv, d.prepare("select 1 a").get(), import.meta.url);
+// argv in, exit code out.
+import { run } from "./cli/run.ts";
+
+void run(process.argv.slice(2)).then((code) => {
+  process.exitCode = code;
+});

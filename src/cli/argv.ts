@@ -1,7 +1,7 @@
 // Brings a command line written for JuiceFS into the one form that clipanion parses, and judges each option by
 // name: unknown, belonging to another command, or one of JuiceFS's that jfs does not have yet.
 import { UsageError } from "clipanion";
-import { foreignCommands, foreignOptions } from "./foreign-options.ts";
+import { foreignCommands, foreignOptions, type ForeignOption } from "./foreign-options.ts";
 import { parseBoolean } from "./values.ts";
 
 /** What a command accepts: option name to whether it takes a value. */
@@ -74,7 +74,7 @@ function normalizeCommand(
   if (options === undefined) throw unknownCommand(command);
   const reader = new Reader(command, options, commands);
   reader.readAll([...args.slice(0, at), ...args.slice(at + 1)]);
-  return [command, ...reader.out];
+  return reader.wantsHelp ? ["help", command] : [command, ...reader.out];
 }
 
 function aliasOfAbsent(args: readonly string[]): string[] {
@@ -96,6 +96,7 @@ function splitOption(arg: string): [string, string | undefined] {
 
 class Reader {
   readonly out: string[] = [];
+  wantsHelp = false;
   readonly #command: string;
   readonly #options: OptionTable;
   readonly #commands: ReadonlyMap<string, OptionTable>;
@@ -126,6 +127,14 @@ class Reader {
   #readOption(arg: string, next: string | undefined): boolean {
     const [written, inline] = splitOption(arg);
     const name = this.#canonical(written);
+    if (name === "-h" || name === "--help") {
+      this.wantsHelp = true;
+      return false;
+    }
+    if (inline === undefined && name.startsWith("--no-") && this.#options.get(positive(name)) === false) {
+      this.out.push(name);
+      return false;
+    }
     const foreign = foreignOptions[this.#command]?.[name];
     const takesValue = this.#options.get(name) ?? foreign?.takesValue;
     if (takesValue === undefined) throw this.#unknown(written);
@@ -135,7 +144,7 @@ class Reader {
     if (name === "-o") this.#readMountOptions(value);
     else if (foreign !== undefined) judgeForeign(name, value, foreign);
     else if (takesValue) this.out.push(`${name}=${value}`);
-    else if (parseBoolean(name, value)) this.out.push(name);
+    else this.out.push(parseBoolean(name, value) ? name : name.replace(/^--/, "--no-"));
     return usesNext;
   }
 
@@ -153,7 +162,7 @@ class Reader {
       const long = `--${item.split("=")[0]}`;
       const isOurs = this.#options.has(long) || foreignOptions[this.#command]?.[long] !== undefined;
       if (isOurs) this.#readOption(`--${item}`, undefined);
-      else this.out.push(`-o=${item}`);
+      else this.out.push("-o", item);
     }
   }
 
@@ -170,7 +179,9 @@ class Reader {
   }
 }
 
-function judgeForeign(name: string, value: string, option: ForeignLike): void {
+const positive = (name: string): string => name.replace(/^--no-/, "--");
+
+function judgeForeign(name: string, value: string, option: ForeignOption): void {
   if (option.harmless.includes(value)) return;
   if (!option.takesValue) {
     if (!parseBoolean(name, value)) return;
@@ -179,9 +190,4 @@ function judgeForeign(name: string, value: string, option: ForeignLike): void {
   const [usual] = option.harmless;
   const advice = usual === undefined || usual === "" ? "leave it out" : `leave it out or use ${usual}`;
   throw new UsageError(`${name} ${value} is not supported yet: ${advice}`);
-}
-
-interface ForeignLike {
-  readonly takesValue: boolean;
-  readonly harmless: readonly string[];
 }

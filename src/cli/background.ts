@@ -1,0 +1,104 @@
+// Runs a mount in the background: starts this program again detached, waits until it says that it is ready or why
+// it is not. The child says so in one JSON line on a pipe of its own, descriptor 3.
+import { spawn } from "node:child_process";
+import { closeSync, mkdirSync, openSync, writeSync } from "node:fs";
+import { homedir } from "node:os";
+import { dirname, join } from "node:path";
+import type { Readable } from "node:stream";
+import { isSea } from "node:sea";
+import { UserError, sentenceOf } from "./user-error.ts";
+
+const READY_FD = 3;
+const READY_ENV = "JFS_READY_FD";
+
+interface Report {
+  /** What to print when it worked. */
+  readonly ready?: string;
+  readonly error?: string;
+}
+
+/** The program and arguments that run this jfs again. */
+export function selfCommand(): readonly string[] {
+  if (isSea()) return [process.execPath];
+  return [process.execPath, ...process.execArgv, process.argv[1] as string];
+}
+
+export function defaultLogFile(): string {
+  return process.getuid?.() === 0 ? "/var/log/jfs.log" : join(homedir(), ".jfs/jfs.log");
+}
+
+/** True in the child that `startInBackground` made. */
+export function isBackgroundChild(): boolean {
+  return process.env[READY_ENV] === String(READY_FD);
+}
+
+/** Tells the waiting parent; without a parent it does nothing. */
+export function reportReady(report: Report): void {
+  if (!isBackgroundChild()) return;
+  delete process.env[READY_ENV];
+  try {
+    writeSync(READY_FD, `${JSON.stringify(report)}\n`);
+    closeSync(READY_FD);
+  } catch {
+    // The parent has given up waiting; the mount goes on.
+  }
+}
+
+/** Starts `jfs ARGS` detached, its log in `logFile`. Returns what it had to say when ready; throws UserError
+ *  with its reason when it failed, and when it said nothing for `timeoutMs`. */
+export async function startInBackground(
+  args: readonly string[],
+  logFile: string,
+  timeoutMs: number,
+): Promise<string> {
+  const log = openLog(logFile);
+  const [command, ...front] = selfCommand();
+  const child = spawn(command as string, [...front, ...args], {
+    detached: true,
+    stdio: ["ignore", log, log, "pipe"],
+    env: { ...process.env, [READY_ENV]: String(READY_FD) },
+  });
+  closeSync(log);
+  const pipe = child.stdio[READY_FD] as Readable;
+  const report = await Promise.race([firstLine(pipe), silence(timeoutMs)]);
+  pipe.destroy();
+  child.unref();
+  if (report === "silent") {
+    throw new UserError(
+      `the mount point is not ready after ${timeoutMs / 1000} seconds: see ${logFile}, or mount in the foreground ` +
+        "(JFS_MOUNT_TIMEOUT waits longer)",
+    );
+  }
+  const { ready, error } = parseReport(report, logFile);
+  if (ready === undefined) throw new UserError(error ?? `the mount failed: see ${logFile}`);
+  return ready;
+}
+
+function openLog(file: string): number {
+  try {
+    mkdirSync(dirname(file), { recursive: true });
+    return openSync(file, "a", 0o640);
+  } catch (error) {
+    throw new UserError(`cannot write the log (choose another by --log): ${sentenceOf(error)}`);
+  }
+}
+
+async function firstLine(pipe: Readable): Promise<string> {
+  let text = "";
+  for await (const chunk of pipe) {
+    text += String(chunk);
+    if (text.includes("\n")) break;
+  }
+  return text;
+}
+
+async function silence(ms: number): Promise<"silent"> {
+  return new Promise((done) => {
+    setTimeout(() => done("silent"), ms).unref();
+  });
+}
+
+function parseReport(line: string, logFile: string): Report {
+  if (line === "") return { error: `the process that should serve the mount died: see ${logFile}` };
+  return JSON.parse(line) as Report;
+}

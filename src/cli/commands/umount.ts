@@ -1,0 +1,45 @@
+// jfs umount: unmounts a volume and waits until its process has written everything.
+import { Command, Option, type Usage } from "clipanion";
+import { JfsCommand } from "../command.ts";
+import { waitForEnd, watchLiveness } from "../liveness.ts";
+import { resolveMountPoint } from "../mount-point.ts";
+import { isOurs, mountAt } from "../mount-table.ts";
+import { unmountPath } from "../unmount.ts";
+import { UserError } from "../user-error.ts";
+
+const WAIT_MS = 60_000;
+
+export class UmountCommand extends JfsCommand {
+  static override paths: string[][] = [["umount"]];
+  static override usage: Usage = Command.Usage({
+    category: "SERVICE",
+    description: "Unmount a volume",
+    details: "Returns when everything is written and the process that served the volume has ended.",
+    examples: [["Unmount", "$0 umount /mnt/jfs"]],
+  });
+
+  mountPoint: string = Option.String({ name: "MOUNTPOINT" });
+  force: boolean = Option.Boolean("-f,--force", false, {
+    description: "unmount although it is in use: open files go on until they are closed",
+  });
+
+  override async execute(): Promise<number> {
+    const path = await resolveMountPoint(this.mountPoint);
+    const row = mountAt(path);
+    if (row === undefined) throw new UserError(`nothing is mounted on ${path}: findmnt -t fuse.jfs lists volumes`);
+    if (!isOurs(row)) {
+      throw new UserError(`${path} holds a ${row.type} file system, not a jfs volume: use umount`);
+    }
+    const server = await watchLiveness(row.device);
+    await unmountPath(path, this.force);
+    if (server === undefined) return 0;
+    if (this.force) {
+      server.destroy();
+      return 0;
+    }
+    if (!(await waitForEnd(server, WAIT_MS))) {
+      throw new UserError(`${path} is unmounted, but its process is still writing after a minute: see its log`);
+    }
+    return 0;
+  }
+}

@@ -1,0 +1,123 @@
+// Reads what `mount` was given into one typed value, and judges the mount(8) options behind -o.
+import { UsageError } from "clipanion";
+import { parseBytes, parseCount, parseDurationMs } from "./values.ts";
+
+/** Options of `mount` as written; undefined = not given. */
+export interface MountArguments {
+  readonly mountOptions: readonly string[];
+  readonly readOnly: boolean;
+  readonly attrCache?: string | undefined;
+  readonly entryCache?: string | undefined;
+  readonly dirEntryCache?: string | undefined;
+  readonly negativeEntryCache?: string | undefined;
+  readonly heartbeat?: string | undefined;
+  readonly bufferSize?: string | undefined;
+  readonly cacheDir?: string | undefined;
+  readonly cacheSize?: string | undefined;
+  readonly maxUploads?: string | undefined;
+  readonly maxDeletes?: string | undefined;
+}
+
+export interface MountSettings {
+  readonly readOnly: boolean;
+  readonly allowOther: boolean;
+  /** Source shown by df and findmnt instead of jfs:NAME. */
+  readonly fsname: string | undefined;
+  readonly debug: boolean;
+  /** Milliseconds; undefined = as long as this process is the only session, one second otherwise. */
+  readonly attrTimeoutMs: number | undefined;
+  readonly entryTimeoutMs: number | undefined;
+  readonly dirEntryTimeoutMs: number | undefined;
+  readonly negativeTimeoutMs: number | undefined;
+  readonly heartbeatMs: number;
+  readonly bufferBytes: number;
+  readonly cacheBytes: number | undefined;
+  readonly maxUploads: number;
+  /** 0 = this process deletes no blocks. */
+  readonly maxDeletes: number;
+}
+
+// Read by mount(8) from /etc/fstab, or what jfs does anyway.
+const ignored = new Set([
+  "_netdev",
+  "nofail",
+  "rw",
+  "defaults",
+  "remount",
+  "default_permissions",
+  "nonempty",
+  "auto",
+  "noauto",
+  "user",
+  "nouser",
+  "suid",
+  "nosuid",
+  "dev",
+  "nodev",
+  "exec",
+  "noexec",
+  "noatime",
+  "async_dio",
+]);
+
+const HEARTBEAT_MS_MIN = 1000;
+const HEARTBEAT_MS_MAX = 600_000;
+
+/** Throws UsageError with the name of the option that is wrong. */
+export function readMountArguments(given: MountArguments): MountSettings {
+  let { readOnly } = given;
+  let allowOther = process.getuid?.() === 0;
+  let fsname: string | undefined;
+  let debug = false;
+  for (const option of given.mountOptions) {
+    const [name, value] = option.split("=", 2) as [string, string | undefined];
+    if (name === "ro") readOnly = true;
+    else if (name === "allow_other") allowOther = true;
+    else if (name === "fsname" && value !== undefined) fsname = value;
+    else if (name === "debug") debug = true;
+    else if (!ignored.has(name) && !name.startsWith("x-")) {
+      throw new UsageError(`-o ${option} is not supported: leave it out`);
+    }
+  }
+  return {
+    readOnly,
+    allowOther,
+    fsname,
+    debug,
+    attrTimeoutMs: timeout("--attr-cache", given.attrCache),
+    entryTimeoutMs: timeout("--entry-cache", given.entryCache),
+    dirEntryTimeoutMs: timeout("--dir-entry-cache", given.dirEntryCache),
+    negativeTimeoutMs: timeout("--negative-entry-cache", given.negativeEntryCache),
+    heartbeatMs: heartbeat(given.heartbeat ?? "12s"),
+    bufferBytes: parseBytes("--buffer-size", given.bufferSize ?? "300M", "M"),
+    cacheBytes: cache(given.cacheDir, given.cacheSize),
+    maxUploads: atLeastOne("--max-uploads", given.maxUploads ?? "20"),
+    maxDeletes: parseCount("--max-deletes", given.maxDeletes ?? "10"),
+  };
+}
+
+function timeout(option: string, text: string | undefined): number | undefined {
+  return text === undefined ? undefined : parseDurationMs(option, text);
+}
+
+function heartbeat(text: string): number {
+  const ms = parseDurationMs("--heartbeat", text);
+  if (ms < HEARTBEAT_MS_MIN || ms > HEARTBEAT_MS_MAX) {
+    throw new UsageError(`--heartbeat ${text}: give 1s to 10m`);
+  }
+  return ms;
+}
+
+function atLeastOne(option: string, text: string): number {
+  const count = parseCount(option, text);
+  if (count === 0) throw new UsageError(`${option} ${text}: give 1 or more`);
+  return count;
+}
+
+/** Blocks are cached in memory only: --cache-size is its limit, a cache on disk is not there yet. */
+function cache(dir: string | undefined, size: string | undefined): number | undefined {
+  if (dir !== undefined && dir !== "memory") {
+    throw new UsageError(`--cache-dir ${dir} is not supported yet: leave it out or use memory`);
+  }
+  return size === undefined ? undefined : parseBytes("--cache-size", size, "M");
+}
