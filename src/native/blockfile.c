@@ -112,12 +112,11 @@ static int open_temporary(const put_t *p, char *name, size_t room, int *made) {
   return -ENOENT;
 }
 
-// Renames before it syncs: the name is told to nobody until the put returns, and so one journal commit covers data and
-// name. On a journalled ext4 fsync of the file, whose own inode the rename has changed, makes the name durable too;
-// elsewhere the directory is synced.
+// The rename comes before the sync: the name is told to nobody until the put returns, so one disk flush covers data and
+// name. ext4 writes the name of a new file with its fsync (see name-sync.ts); elsewhere the directory is synced.
 static int make_durable(const put_t *p, int fd) {
   if (fsync(fd) != 0) return errno;
-  return p->flags & JOURNALLED ? 0 : sync_parents(p->root, p->path, p->levels);
+  return p->flags & NAME_WITH_FILE ? 0 : sync_parents(p->root, p->path, p->levels);
 }
 
 int put_file(const put_t *p) {

@@ -6,7 +6,7 @@
 #include <sys/uio.h>
 
 // Mirrored in src/object/block-io.ts.
-enum { DURABLE = 1, JOURNALLED = 2 };
+enum { DURABLE = 1, NAME_WITH_FILE = 2 };
 enum { PATH_MAX_BYTES = 4096, BASE_BYTES_MAX = 200 };
 
 typedef struct {

@@ -20,6 +20,9 @@ export interface ObjectStorage {
   readonly name: string;
   /** The whole object, or `length` bytes from `offset`; a range that reaches beyond the object is cut. */
   get(key: string, range?: { readonly offset: number; readonly length: number }): MaybePromise<Uint8Array>;
+  /** Only where objects are local: fills `target` from `offset` of the object and answers the size of the whole object, by
+   *  which the caller sees whether all bytes were there. In place when `target` is small and the bytes are in memory. */
+  getInto?(key: string, target: Uint8Array, offset: number): MaybePromise<number>;
   /** Atomic: readers see the whole new object or none. `body` pieces are written one after the other and must not change until this resolves. */
   put(key: string, body: readonly Uint8Array[], options?: PutOptions): MaybePromise<void>;
   /** Missing objects are no error. */
