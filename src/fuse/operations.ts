@@ -118,7 +118,8 @@ export interface FuseOperations {
   rmdir(req: Request, parent: number, name: string): MaybePromise<void>;
   rename(req: Request, parent: number, name: string, newParent: number, newName: string, flags: number): MaybePromise<void>;
   link(req: Request, ino: number, newParent: number, newName: string): MaybePromise<EntryReply>;
-  open(req: Request, ino: number, flags: number): MaybePromise<OpenReply>;
+  /** `killSuidgid`: with O_TRUNC by a caller who may not keep them, the set-id bits go (HANDLE_KILLPRIV_V2). */
+  open(req: Request, ino: number, flags: number, killSuidgid?: boolean): MaybePromise<OpenReply>;
   create(req: Request, parent: number, name: string, flags: number, mode: number, umask: number): MaybePromise<{ readonly entry: EntryReply; readonly open: OpenReply }>;
   tmpfile(req: Request, parent: number, flags: number, mode: number, umask: number): MaybePromise<{ readonly entry: EntryReply; readonly open: OpenReply }>;
   /** At most `size` bytes; fewer only at the end of the file. The pieces must stay unchanged until this turn ends. */
