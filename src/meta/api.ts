@@ -105,21 +105,45 @@ export interface MetaApi {
   close(ino: Ino): MaybePromise<void>;
   openCount(ino: Ino): number;
   /** Rows in stable order after `after`; "." and ".." are not among them. */
-  readdir(dir: Ino, after: Name | undefined, limit: number, withAttrs: boolean): MaybePromise<readonly DentryRow[]>;
+  readdir(
+    dir: Ino,
+    after: Name | undefined,
+    limit: number,
+    withAttrs: boolean,
+  ): MaybePromise<readonly DentryRow[]>;
 
   newSliceId(): MaybePromise<number>;
   /** The records of a chunk, oldest first (use slices.ts `visible` for the view). EIO when they cannot be parsed. */
   readChunk(ino: Ino, index: number): MaybePromise<readonly Slice[]>;
   /** Commits finished slices in this order and extends the length; mtime = ctime = `time` (never back). */
   writeSlices(ino: Ino, writes: readonly SliceWrite[], time: Time): MaybePromise<Attr>;
-  fallocate(caller: Caller, ino: Ino, mode: number, offset: number, length: number): MaybePromise<Attr>;
+  fallocate(
+    caller: Caller,
+    ino: Ino,
+    mode: number,
+    offset: number,
+    length: number,
+  ): MaybePromise<Attr>;
   /** Shares slices; answers the bytes copied (0 at or beyond the end of the source). Both files flushed by the caller. */
-  copyFileRange(caller: Caller, from: Ino, fromOffset: number, to: Ino, toOffset: number, length: number): MaybePromise<number>;
+  copyFileRange(
+    caller: Caller,
+    from: Ino,
+    fromOffset: number,
+    to: Ino,
+    toOffset: number,
+    length: number,
+  ): MaybePromise<number>;
   /** First data (or hole) at or after `offset`; throws ENXIO. */
   lseek(ino: Ino, offset: number, whence: "data" | "hole"): MaybePromise<number>;
 
   getxattr(caller: Caller, ino: Ino, name: string): MaybePromise<Uint8Array>;
-  setxattr(caller: Caller, ino: Ino, name: string, value: Uint8Array, flags: number): MaybePromise<void>;
+  setxattr(
+    caller: Caller,
+    ino: Ino,
+    name: string,
+    value: Uint8Array,
+    flags: number,
+  ): MaybePromise<void>;
   listxattr(caller: Caller, ino: Ino): MaybePromise<readonly string[]>;
   removexattr(caller: Caller, ino: Ino, name: string): MaybePromise<void>;
 

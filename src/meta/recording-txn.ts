@@ -4,7 +4,15 @@ import type { Time } from "../util/clock.ts";
 import type { Mutation } from "./mutation.ts";
 import type { MetaTxn, RecordKey } from "./txn.ts";
 import type {
-  AclRule, Attr, CounterName, Dentry, DirStat, Ino, Name, Quota, Session,
+  AclRule,
+  Attr,
+  CounterName,
+  Dentry,
+  DirStat,
+  Ino,
+  Name,
+  Quota,
+  Session,
 } from "./types.ts";
 
 export type MutationRecorder = (mutation: Mutation) => void;

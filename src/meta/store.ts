@@ -43,18 +43,31 @@ export interface MetaStore extends AsyncDisposable {
   onForeignChange(listener: () => void): void;
 
   /** A page of a directory in an order that stays stable between pages; `after` = the last name of the page before. */
-  scanDentries(dir: Ino, after: Name | undefined, limit: number, withAttrs: boolean): MaybePromise<readonly DentryRow[]>;
+  scanDentries(
+    dir: Ino,
+    after: Name | undefined,
+    limit: number,
+    withAttrs: boolean,
+  ): MaybePromise<readonly DentryRow[]>;
   scanSessions(): MaybePromise<readonly Session[]>;
   scanSustained(sid: number, limit: number): MaybePromise<readonly Ino[]>;
   /** Files deleted before `before` (unix seconds), oldest first. */
   scanDelfiles(before: number, limit: number): MaybePromise<readonly Delfile[]>;
   scanDelslices(before: number, limit: number): MaybePromise<readonly Delslices[]>;
   /** Slices whose references are gone. */
-  scanDeadSlices(limit: number): MaybePromise<readonly { readonly id: number; readonly size: number }[]>;
+  scanDeadSlices(
+    limit: number,
+  ): MaybePromise<readonly { readonly id: number; readonly size: number }[]>;
   /** The chunks of a file from `first` on, with their records. */
-  scanChunks(ino: Ino, first: number, limit: number): MaybePromise<readonly { readonly index: number; readonly records: Uint8Array }[]>;
+  scanChunks(
+    ino: Ino,
+    first: number,
+    limit: number,
+  ): MaybePromise<readonly { readonly index: number; readonly records: Uint8Array }[]>;
   /** Locks held by a session, for `status`. */
-  scanLocks(sid: number): MaybePromise<{ readonly flocks: readonly LockRow[]; readonly plocks: readonly PlockRow[] }>;
+  scanLocks(
+    sid: number,
+  ): MaybePromise<{ readonly flocks: readonly LockRow[]; readonly plocks: readonly PlockRow[] }>;
 }
 
 export interface LockRow {

@@ -6,7 +6,15 @@
 // arguments and `now`: engines may run it again. Effects go through `onCommit`. Unbounded scans are not here.
 import type { Time } from "../util/clock.ts";
 import type {
-  AclRule, Attr, CounterName, Dentry, DirStat, Ino, Name, Quota, Session,
+  AclRule,
+  Attr,
+  CounterName,
+  Dentry,
+  DirStat,
+  Ino,
+  Name,
+  Quota,
+  Session,
 } from "./types.ts";
 
 /** Names a record, for `load`: asynchronous engines fetch all that are named in one round trip. */

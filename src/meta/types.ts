@@ -113,8 +113,17 @@ export interface Session {
 }
 
 export type CounterName =
-  | "nextInode" | "nextChunk" | "nextSession" | "nextTrash" | "usedSpace" | "totalInodes"
-  | "nextCleanupSlices" | "lastCleanupSessions" | "lastCleanupFiles" | "lastCleanupTrash" | "lastCleanupChangelog";
+  | "nextInode"
+  | "nextChunk"
+  | "nextSession"
+  | "nextTrash"
+  | "usedSpace"
+  | "totalInodes"
+  | "nextCleanupSlices"
+  | "lastCleanupSessions"
+  | "lastCleanupFiles"
+  | "lastCleanupTrash"
+  | "lastCleanupChangelog";
 
 /** A file whose data waits for deletion. `expire` is the time of the deletion, unix seconds. */
 export interface Delfile {
