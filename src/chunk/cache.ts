@@ -1,0 +1,100 @@
+// Blocks in memory, counted in bytes and bounded. The victim is the oldest that nobody has used since the last look (clock),
+// so that a hit costs one assignment.
+import type { BlockId } from "./block-key.ts";
+import type { BufferPool } from "./buffer-pool.ts";
+
+/** Bytes `start`..`start + size` of a block. Views of `buffer` are valid while it is pinned, and until the loop turns after. */
+export interface HeldBlock {
+  readonly buffer: Uint8Array;
+  readonly start: number;
+  readonly size: number;
+  /** False for memory that a storage has allocated: left to garbage collection. */
+  readonly isPooled: boolean;
+  isCached: boolean;
+  isUsed: boolean;
+  pins: number;
+}
+
+/** A block that is pinned once and not in the cache. */
+export function holdBlock(buffer: Uint8Array, start: number, size: number, isPooled: boolean): HeldBlock {
+  return { buffer, start, size, isPooled, isCached: false, isUsed: false, pins: 1 };
+}
+
+export class BlockCache {
+  readonly bytesMax: number;
+  readonly #pool: BufferPool;
+  readonly #blocks = new Map<BlockId, HeldBlock>();
+  #bytes = 0;
+
+  constructor(bytesMax: number, pool: BufferPool) {
+    this.bytesMax = bytesMax;
+    this.#pool = pool;
+  }
+
+  /** Bytes of memory held, unused ends of buffers included. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  has(key: BlockId): boolean {
+    return this.#blocks.has(key);
+  }
+
+  /** Not pinned: the caller does that when it keeps the block beyond this turn. */
+  get(key: BlockId): HeldBlock | undefined {
+    const block = this.#blocks.get(key);
+    if (block !== undefined) block.isUsed = true;
+    return block;
+  }
+
+  /** Takes over a whole block, unless it is too large for the cache or there already. The caller's pin stays the caller's. */
+  add(key: BlockId, block: HeldBlock): void {
+    const bytes = block.buffer.length;
+    if (bytes > this.bytesMax || this.#blocks.has(key)) return;
+    this.#makeRoom(bytes);
+    block.isCached = true;
+    this.#blocks.set(key, block);
+    this.#bytes += bytes;
+  }
+
+  #makeRoom(bytes: number): void {
+    for (const [key, block] of this.#blocks) {
+      if (this.#bytes + bytes <= this.bytesMax) return;
+      this.#blocks.delete(key);
+      if (block.isUsed) {
+        block.isUsed = false;
+        // Behind all others: the loop meets it again only when everything else was in use too.
+        this.#blocks.set(key, block);
+      } else {
+        this.#forget(block);
+      }
+    }
+  }
+
+  drop(key: BlockId): void {
+    const block = this.#blocks.get(key);
+    if (block === undefined) return;
+    this.#blocks.delete(key);
+    this.#forget(block);
+  }
+
+  clear(): void {
+    for (const key of [...this.#blocks.keys()]) this.drop(key);
+  }
+
+  unpin(block: HeldBlock): void {
+    block.pins--;
+    this.#giveBack(block);
+  }
+
+  #forget(block: HeldBlock): void {
+    block.isCached = false;
+    this.#bytes -= block.buffer.length;
+    this.#giveBack(block);
+  }
+
+  #giveBack(block: HeldBlock): void {
+    if (block.pins > 0 || block.isCached || !block.isPooled) return;
+    this.#pool.giveAfterTurn(block.buffer);
+  }
+}
