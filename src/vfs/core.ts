@@ -1,0 +1,191 @@
+// What all operations of a mount share: the layers below, open files, handles, caches of the kernel, and what must be
+// undone when the commit of a turn fails.
+import type { AttrReply, EntryReply } from "../fuse/operations.ts";
+import type { ChunkStore } from "../chunk/store.ts";
+import type { MetaApi, SliceWrite } from "../meta/api.ts";
+import type { Attr, Ino } from "../meta/types.ts";
+import { TRASH_INO, TYPE_DIRECTORY } from "../meta/types.ts";
+import type { FsError } from "../util/errno.ts";
+import { EROFS, errnoOf } from "../util/errno.ts";
+import { log } from "../util/log.ts";
+import { NO_STAT, toStat } from "./attr-reply.ts";
+import type { DirHandle } from "./dir-handle.ts";
+import { FileWriter } from "./file-writer.ts";
+import { HandleTable } from "./handle-table.ts";
+import { InternalNames } from "./internal-names.ts";
+import type { FileHandle } from "./open-file.ts";
+import { OpenFile } from "./open-file.ts";
+import type { OpenSlice } from "./open-slice.ts";
+import type { VfsOptions } from "./options.ts";
+import { Reader } from "./reader.ts";
+import type { WriterEvents } from "./slice-queue.ts";
+import { Timeouts } from "./timeouts.ts";
+import { Turn } from "./turn.ts";
+import { Writers } from "./writers.ts";
+
+export class VfsCore implements WriterEvents {
+  readonly meta: MetaApi;
+  readonly chunks: ChunkStore;
+  readonly options: VfsOptions;
+  readonly timeouts: Timeouts;
+  readonly names: InternalNames;
+  readonly reader: Reader;
+  readonly writers: Writers;
+  readonly turn: Turn;
+  /** Inodes that are open or dirty. */
+  readonly files: Map<Ino, OpenFile> = new Map();
+  readonly handles: HandleTable<FileHandle | DirHandle> = new HandleTable();
+  /** Moves whenever names or attributes may have changed, by us or others. */
+  changes = 0;
+  /** Somebody else has changed the volume at some time: pages in the kernel may be stale. */
+  sawForeignChange = false;
+  /** Writes that were acknowledged and lost, and why the last one was: for syncfs. */
+  lostWrites = 0;
+  lastLost: FsError | undefined = undefined;
+
+  constructor(meta: MetaApi, chunks: ChunkStore, options: VfsOptions) {
+    this.meta = meta;
+    this.chunks = chunks;
+    this.options = options;
+    this.timeouts = new Timeouts(meta, options);
+    this.names = new InternalNames(options);
+    this.reader = new Reader(meta, chunks);
+    this.writers = new Writers(chunks, options.idleMs ?? 5000);
+    this.turn = new Turn(meta);
+    meta.onForeignChange(() => this.invalidateAll());
+  }
+
+  judgeWritable(): void {
+    if (this.options.readOnly === true) throw EROFS;
+  }
+
+  // Replies.
+
+  attrReply(ino: Ino, attr: Attr): AttrReply {
+    const { writers, timeouts } = this;
+    const overlay = writers.dirtyFiles === 0 ? undefined : writers.dirty(ino);
+    return { attr: toStat(ino, attr, overlay), attrTimeoutMs: timeouts.attrMs };
+  }
+
+  entryReply(ino: Ino, attr: Attr): EntryReply {
+    const { writers, timeouts } = this;
+    const overlay = writers.dirtyFiles === 0 ? undefined : writers.dirty(ino);
+    return {
+      ino,
+      generation: 1,
+      attr: toStat(ino, attr, overlay),
+      entryTimeoutMs: attr.type === TYPE_DIRECTORY ? timeouts.dirEntryMs : timeouts.entryMs,
+      attrTimeoutMs: timeouts.attrMs,
+    };
+  }
+
+  /** A missing name; undefined when the kernel may not keep it. */
+  negativeReply(): EntryReply | undefined {
+    const entryTimeoutMs = this.timeouts.negativeMs;
+    if (entryTimeoutMs === 0) return undefined;
+    return { ino: 0, generation: 0, attr: NO_STAT, entryTimeoutMs, attrTimeoutMs: 0 };
+  }
+
+  trashReply(): EntryReply {
+    return this.entryReply(TRASH_INO, this.names.trashAttr);
+  }
+
+  // Open files.
+
+  file(ino: Ino): OpenFile {
+    let file = this.files.get(ino);
+    if (file === undefined) {
+      file = new OpenFile(ino);
+      this.files.set(ino, file);
+    }
+    return file;
+  }
+
+  writer(file: OpenFile): FileWriter {
+    file.writer ??= new FileWriter(file.ino, this.meta, this.chunks, this);
+    return file.writer;
+  }
+
+  /** Commits the uncommitted writes of an inode, so that the metadata below tells all. */
+  settle(ino: Ino): Promise<void> | undefined {
+    if (this.writers.dirtyFiles === 0) return undefined;
+    return this.writers.dirty(ino)?.flush(false) ?? undefined;
+  }
+
+  /** A file's length or slices were changed below: what was derived from them is forgotten. */
+  contentChanged(ino: Ino, attr: Attr | undefined): void {
+    this.changes++;
+    this.reader.views.invalidate(ino);
+    const file = this.files.get(ino);
+    if (file !== undefined) file.length = attr === undefined ? -1 : attr.length;
+  }
+
+  onDirty(ino: Ino): void {
+    const file = this.files.get(ino);
+    if (file?.writer !== undefined) this.writers.onDirty(ino, file.writer);
+  }
+
+  onClean(ino: Ino): void {
+    this.writers.onClean(ino);
+    const file = this.files.get(ino);
+    if (file !== undefined && file.opens === 0) this.files.delete(ino);
+  }
+
+  onCommitted(
+    ino: Ino,
+    writes: readonly SliceWrite[],
+    attr: Attr,
+    slices: readonly OpenSlice[],
+  ): void {
+    this.changes++;
+    for (const { index } of writes) this.reader.views.invalidateChunk(ino, index);
+    const file = this.files.get(ino);
+    if (file === undefined) return;
+    file.length = attr.length;
+    if (this.turn.isOpen) this.turn.committed.push({ file, slices });
+  }
+
+  onLost(ino: Ino, cause: unknown): void {
+    const error = errnoOf(cause);
+    this.lostWrites++;
+    this.lastLost = error;
+    log(
+      "error",
+      `written data of inode ${ino} was lost: ${cause instanceof Error ? cause.message : String(cause)}`,
+    );
+    const file = this.files.get(ino);
+    if (file !== undefined) {
+      file.error = error;
+      file.errorCount++;
+    }
+    // The kernel believes in a length that will never be.
+    this.timeouts.notifier?.invalidateInode(ino);
+  }
+
+  // Caches.
+
+  /** Something changed that we did not do, or may have: all that is derived from metadata is forgotten, here and in the kernel. */
+  invalidateAll(): void {
+    this.sawForeignChange = true;
+    this.forgetDerived();
+    const { notifier } = this.timeouts;
+    if (notifier === undefined) return;
+    notifier.forgetAll();
+    for (const ino of this.files.keys()) notifier.invalidateInode(ino);
+  }
+
+  forgetDerived(): void {
+    this.changes++;
+    this.reader.views.clear();
+    for (const file of this.files.values()) file.length = -1;
+  }
+
+  /** Everything answered so far survives a power cut when this resolves. */
+  async makeDurable(): Promise<void> {
+    const ended = this.turn.ended();
+    if (ended !== undefined) await ended;
+    // Blocks before the metadata that names them.
+    if (this.chunks.hasUnsynced) await this.chunks.sync();
+    await this.meta.sync();
+  }
+}

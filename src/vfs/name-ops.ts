@@ -1,0 +1,138 @@
+// Operations on names: finding, making, linking, moving and removing them.
+import type { EntryReply, Request } from "../fuse/operations.ts";
+import type { Entry, NodeRequest } from "../meta/api.ts";
+import { TYPE_DIRECTORY, TYPE_SYMLINK } from "../meta/types.ts";
+import { ENOENT } from "../util/errno.ts";
+import type { MaybePromise } from "../util/maybe.ts";
+import { isPromise } from "../util/maybe.ts";
+import { typeOfMode } from "./attr-reply.ts";
+import type { VfsCore } from "./core.ts";
+
+export class NameOps {
+  readonly #core: VfsCore;
+
+  constructor(core: VfsCore) {
+    this.#core = core;
+  }
+
+  lookup(req: Request, parent: number, name: string): MaybePromise<EntryReply> {
+    const core = this.#core;
+    if (core.names.isTrash(parent, name)) return core.trashReply();
+    try {
+      const entry = core.meta.lookup(req, parent, name);
+      if (!isPromise(entry)) return core.entryReply(entry.ino, entry.attr);
+      return entry.then(
+        (e) => core.entryReply(e.ino, e.attr),
+        (e: unknown) => this.#missing(e),
+      );
+    } catch (e) {
+      return this.#missing(e);
+    }
+  }
+
+  #missing(cause: unknown): EntryReply {
+    const negative = cause === ENOENT ? this.#core.negativeReply() : undefined;
+    if (negative === undefined) throw cause;
+    return negative;
+  }
+
+  mknod(
+    req: Request,
+    parent: number,
+    name: string,
+    mode: number,
+    rdev: number,
+    umask: number,
+  ): MaybePromise<EntryReply> {
+    return this.#make(req, parent, name, {
+      type: typeOfMode(mode),
+      mode: mode & 0o7777,
+      umask,
+      rdev,
+    });
+  }
+
+  mkdir(
+    req: Request,
+    parent: number,
+    name: string,
+    mode: number,
+    umask: number,
+  ): MaybePromise<EntryReply> {
+    return this.#make(req, parent, name, {
+      type: TYPE_DIRECTORY,
+      mode: mode & 0o7777,
+      umask,
+      rdev: 0,
+    });
+  }
+
+  symlink(req: Request, parent: number, name: string, target: string): MaybePromise<EntryReply> {
+    return this.#make(req, parent, name, {
+      type: TYPE_SYMLINK,
+      mode: 0o777,
+      umask: 0,
+      rdev: 0,
+      target,
+    });
+  }
+
+  #make(req: Request, parent: number, name: string, node: NodeRequest): MaybePromise<EntryReply> {
+    this.#core.judgeWritable();
+    this.#core.names.judgeCreate(parent, name);
+    return this.#changed(this.#core.meta.mknod(req, parent, name, node));
+  }
+
+  link(req: Request, ino: number, newParent: number, newName: string): MaybePromise<EntryReply> {
+    this.#core.judgeWritable();
+    this.#core.names.judgeChange(newParent, newName);
+    return this.#changed(this.#core.meta.link(req, ino, newParent, newName));
+  }
+
+  #changed(entry: MaybePromise<Entry>): MaybePromise<EntryReply> {
+    const core = this.#core;
+    core.changes++;
+    if (isPromise(entry)) return entry.then((e) => core.entryReply(e.ino, e.attr));
+    return core.entryReply(entry.ino, entry.attr);
+  }
+
+  readlink(req: Request, ino: number): MaybePromise<string> {
+    return this.#core.meta.readlink(req, ino);
+  }
+
+  unlink(req: Request, parent: number, name: string): MaybePromise<void> {
+    this.#judgeChange(parent, name);
+    return this.#removed(this.#core.meta.unlink(req, parent, name));
+  }
+
+  rmdir(req: Request, parent: number, name: string): MaybePromise<void> {
+    this.#judgeChange(parent, name);
+    return this.#removed(this.#core.meta.rmdir(req, parent, name));
+  }
+
+  rename(
+    req: Request,
+    parent: number,
+    name: string,
+    newParent: number,
+    newName: string,
+    flags: number,
+  ): MaybePromise<void> {
+    this.#judgeChange(parent, name);
+    this.#judgeChange(newParent, newName);
+    const from = { parent, name };
+    return this.#removed(
+      this.#core.meta.rename(req, from, { parent: newParent, name: newName }, flags),
+    );
+  }
+
+  #judgeChange(parent: number, name: string): void {
+    this.#core.judgeWritable();
+    this.#core.names.judgeChange(parent, name);
+  }
+
+  #removed(done: MaybePromise<unknown>): MaybePromise<void> {
+    this.#core.changes++;
+    if (isPromise(done)) return done.then(() => {});
+  }
+}
