@@ -1,0 +1,128 @@
+// Keeps the WAL short: a worker thread moves its pages into the database as it grows. Under a load that never pauses
+// the worker cannot reach the end, which moves on; at a hard limit the serving connection moves the rest.
+import type Database from "better-sqlite3";
+import { once } from "node:events";
+import { Worker } from "node:worker_threads";
+import { log } from "../../util/log.ts";
+import type { CheckpointResult } from "./checkpoint-worker.ts";
+
+export interface CheckpointOptions {
+  /** WAL bytes not yet in the database at which the worker starts. */
+  readonly startBytes?: number;
+  /** WAL bytes at which the serving connection finishes the work. */
+  readonly limitBytes?: number;
+  /** Awaited first: makes durable what the metadata names (blocks), since a checkpoint makes metadata durable. */
+  readonly before?: () => Promise<void>;
+}
+
+/** Mutations between two looks at the size of the WAL; about half a MiB. */
+const LOOK_EVERY = 64;
+const RETRY_MS = 1000;
+
+export class Checkpointer {
+  readonly #path: string;
+  readonly #startFrames: number;
+  readonly #limitFrames: number;
+  readonly #before: (() => Promise<void>) | undefined;
+  readonly #look: Database.Statement<[], [number, number, number]>;
+  readonly #passive: Database.Statement<[], [number, number, number]>;
+  readonly #isIdle: () => boolean;
+  #worker: Worker | undefined;
+  #round: Promise<void> | undefined;
+  #sinceLook = 0;
+  #retryAt = 0;
+  #isClosed = false;
+
+  /** `isIdle` tells that no transaction is open on `db`. */
+  constructor(db: Database.Database, options: CheckpointOptions, isIdle: () => boolean) {
+    const pageBytes = db.pragma("page_size", { simple: true }) as number;
+    this.#path = db.name;
+    this.#startFrames = Math.ceil((options.startBytes ?? 4 << 20) / pageBytes);
+    this.#limitFrames = Math.ceil((options.limitBytes ?? 64 << 20) / pageBytes);
+    this.#before = options.before;
+    this.#look = db.prepare<[], [number, number, number]>("PRAGMA wal_checkpoint(NOOP)").raw();
+    this.#passive = db.prepare<[], [number, number, number]>("PRAGMA wal_checkpoint(PASSIVE)").raw();
+    this.#isIdle = isIdle;
+  }
+
+  /** To be told after each commit, when no transaction is open. */
+  committed(mutations: number): void {
+    this.#sinceLook += mutations;
+    if (this.#sinceLook < LOOK_EVERY) return;
+    this.#sinceLook = 0;
+    if (this.#round !== undefined || !this.#isIdle() || this.#isClosed) return;
+    const [, frames, moved] = this.#look.get() as [number, number, number];
+    if (frames - moved < this.#startFrames || performance.now() < this.#retryAt) return;
+    this.#round = this.#run().finally(() => (this.#round = undefined));
+  }
+
+  /** Waits for the round that runs and ends the worker. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    await this.#round;
+    const worker = this.#worker;
+    this.#worker = undefined;
+    if (worker === undefined) return;
+    worker.ref();
+    const ended = once(worker, "exit");
+    worker.postMessage("close");
+    await ended;
+  }
+
+  async #run(): Promise<void> {
+    try {
+      await this.#before?.();
+      const { frames, moved, error } = await this.#ask();
+      if (error !== undefined) throw new Error(error);
+      if (frames >= this.#limitFrames) this.#finish(moved);
+    } catch (cause) {
+      // The data is safe in the WAL; only its length suffers. Try again, but not at every commit.
+      this.#retryAt = performance.now() + RETRY_MS;
+      log("warn", `checkpoint of ${this.#path} failed: ${cause instanceof Error ? cause.message : String(cause)}`);
+    }
+  }
+
+  /** Moves what the worker left, so that the next write starts the WAL from its beginning. */
+  #finish(moved: number): void {
+    if (!this.#isIdle() || this.#isClosed) return;
+    const started = performance.now();
+    const [, frames] = this.#passive.get() as [number, number, number];
+    const ms = performance.now() - started;
+    log("debug", `checkpoint: ${frames - moved} frames on the serving connection in ${ms.toFixed(1)} ms`);
+  }
+
+  #ask(): Promise<CheckpointResult> {
+    const worker = (this.#worker ??= this.#start());
+    return new Promise((resolve, reject) => {
+      const forget = (): void => {
+        worker.off("message", answered);
+        worker.off("exit", exited);
+      };
+      const answered = (result: CheckpointResult): void => {
+        forget();
+        resolve(result);
+      };
+      const exited = (): void => {
+        forget();
+        reject(new Error("the checkpoint thread ended"));
+      };
+      worker.once("message", answered);
+      worker.once("exit", exited);
+      worker.postMessage("checkpoint");
+    });
+  }
+
+  #start(): Worker {
+    const worker = new Worker(new URL("./checkpoint-worker.ts", import.meta.url), {
+      workerData: { path: this.#path },
+      // No need to inherit the flags of a test runner or a debugger.
+      execArgv: [],
+    });
+    worker.on("error", (cause) => log("warn", `checkpoint thread: ${String(cause)}`));
+    worker.on("exit", () => {
+      if (this.#worker === worker) this.#worker = undefined;
+    });
+    worker.unref();
+    return worker;
+  }
+}

@@ -1,0 +1,130 @@
+// Opens the database of a volume the way JuiceFS does and says in one sentence why it cannot. Opening never makes a
+// database, except for `create`.
+import { statSync } from "node:fs";
+import { dirname } from "node:path";
+import Database from "better-sqlite3";
+import { EIO, ENOSPC, EROFS, fault, type FsError, type FsFault } from "../../util/errno.ts";
+import { parseFormat } from "../format-text.ts";
+import { createTables, hasTable, missingPart } from "./schema.ts";
+
+/** A database that cannot be opened as a volume. `message` is one sentence for the person. */
+export class SqliteOpenError extends Error {
+  override readonly name = "SqliteOpenError";
+}
+
+/** The highest MetaVersion that we know. */
+const META_VERSION = 1;
+/** While nothing is served yet, waiting for another process is fine. */
+const OPEN_TIMEOUT_MS = 5000;
+
+/** Throws SqliteOpenError. With `create` the file and the tables are made when missing. */
+export function openDatabase(path: string, prefix: string, create: boolean): Database.Database {
+  checkPath(path, create);
+  const db = openFile(path, create);
+  try {
+    usePragmas(db, path);
+    if (create) db.transaction(() => createTables(db, prefix)).immediate();
+    else checkTables(db, path, prefix);
+    db.pragma("busy_timeout=0");
+    return db;
+  } catch (cause) {
+    db.close();
+    throw cause instanceof SqliteOpenError || codeOf(cause) === "" ? cause : refusal(path, cause);
+  }
+}
+
+function checkPath(path: string, create: boolean): void {
+  const found = statSync(path, { throwIfNoEntry: false });
+  if (found === undefined) {
+    if (!create) throw new SqliteOpenError(`${path}: no such file: make a volume there with jfs format`);
+    const parent = statSync(dirname(path), { throwIfNoEntry: false });
+    if (parent?.isDirectory() === true) return;
+    throw new SqliteOpenError(`${path}: the directory ${dirname(path)} does not exist: make it first`);
+  }
+  if (found.isDirectory()) throw new SqliteOpenError(`${path} is a directory: name the database file in it`);
+  if (!found.isFile()) throw new SqliteOpenError(`${path} is not a regular file: name a SQLite database`);
+  if (found.size === 0 && !create) {
+    throw new SqliteOpenError(`${path} is empty: make a volume there with jfs format`);
+  }
+}
+
+function openFile(path: string, create: boolean): Database.Database {
+  try {
+    return new Database(path, { timeout: OPEN_TIMEOUT_MS, fileMustExist: !create });
+  } catch (cause) {
+    throw refusal(path, cause);
+  }
+}
+
+function usePragmas(db: Database.Database, path: string): void {
+  // Reading the mode touches no lock that matters; setting it needs one, so it is set only when it has to change.
+  if (db.pragma("journal_mode", { simple: true }) !== "wal") {
+    if (db.pragma("journal_mode=WAL", { simple: true }) !== "wal") {
+      throw new SqliteOpenError(`${path}: SQLite cannot use WAL there: put the database on a local file system`);
+    }
+  }
+  db.pragma("synchronous=NORMAL");
+  // A checkpoint would run inside somebody's commit, with two syncs, on the event loop. checkpointer.ts does it.
+  db.pragma("wal_autocheckpoint=0");
+  db.pragma("cache_size=-32768");
+}
+
+function checkTables(db: Database.Database, path: string, prefix: string): void {
+  const setting = `SELECT value FROM ${prefix}setting WHERE name='format'`;
+  const text = hasTable(db, `${prefix}setting`) ? db.prepare(setting).pluck().get() : undefined;
+  if (typeof text !== "string") {
+    throw new SqliteOpenError(`${path} is not formatted: make a volume there with jfs format`);
+  }
+  const { MetaVersion = 0 } = parseFormat(text);
+  if (MetaVersion > META_VERSION) {
+    throw new SqliteOpenError(`${path} has metadata version ${MetaVersion}: a newer jfs is needed`);
+  }
+  const missing = missingPart(db, prefix);
+  if (missing === undefined) return;
+  throw new SqliteOpenError(
+    `${path}: ${missing} is missing, another version made this database: mount it once with juicefs 1.4 to upgrade it`,
+  );
+}
+
+function refusal(path: string, cause: unknown): SqliteOpenError {
+  const code = codeOf(cause);
+  const text = cause instanceof Error ? cause.message : String(cause);
+  if (code === "SQLITE_NOTADB") return new SqliteOpenError(`${path} is not a SQLite database: check the path`);
+  if (code.startsWith("SQLITE_BUSY")) {
+    return new SqliteOpenError(`${path}: another process holds the database: try again when it has finished`);
+  }
+  if (code.startsWith("SQLITE_READONLY") || code.startsWith("SQLITE_CANTOPEN") || code.startsWith("SQLITE_PERM")) {
+    return new SqliteOpenError(
+      `${path} cannot be opened for writing (${text}): check the rights of the file and of its directory`,
+    );
+  }
+  if (code === "SQLITE_FULL") return new SqliteOpenError(`${path}: no space left on the disk: free some first`);
+  if (code.startsWith("SQLITE_CORRUPT")) {
+    return new SqliteOpenError(`${path} is damaged (${text}): restore it from a backup, or try sqlite3 .recover`);
+  }
+  return new SqliteOpenError(`${path} cannot be opened: ${text}`);
+}
+
+/** SQLite's extended result code by name, "" for another error. */
+export function codeOf(cause: unknown): string {
+  const code = (cause as { code?: unknown } | null)?.code;
+  return typeof code === "string" && code.startsWith("SQLITE_") ? code : "";
+}
+/** True when another process holds the lock that was wanted: the same thing may succeed later. */
+export function isBusy(cause: unknown): boolean {
+  const code = codeOf(cause);
+  return code.startsWith("SQLITE_BUSY") || code === "SQLITE_PROTOCOL";
+}
+
+/** The fault for an error of SQLite: ENOSPC, EROFS or EIO. Other errors are returned as they are. */
+export function sqliteFault(cause: unknown, operation: string): unknown {
+  const code = codeOf(cause);
+  if (code === "") return cause;
+  const of = (base: FsError, hint: string): FsFault => fault(base, operation, { cause, hint });
+  if (code === "SQLITE_FULL") return of(ENOSPC, "the disk of the metadata database is full: free some space");
+  if (code.startsWith("SQLITE_READONLY")) return of(EROFS, "the metadata database is read-only");
+  if (code.startsWith("SQLITE_CORRUPT") || code === "SQLITE_NOTADB") {
+    return of(EIO, "the metadata database is damaged: unmount and run sqlite3 .recover, or restore a backup");
+  }
+  return of(EIO, `SQLite says ${code}: look at the disk of the metadata database`);
+}

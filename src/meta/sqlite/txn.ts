@@ -1,0 +1,130 @@
+// One MetaTxn per connection, used by every body in turn: the reads of SQLite plus what the open transaction has
+// summed up and not written yet.
+import type { Mutation } from "../mutation.ts";
+import { RecordingTxn } from "../recording-txn.ts";
+import type { AclRule, Attr, CounterName, Dentry, DirStat, Ino, Name, Quota, Session } from "../types.ts";
+import { Deltas } from "./deltas.ts";
+import type { SqliteReads } from "./reads.ts";
+import type { SqliteWrites } from "./writes.ts";
+
+export class SqliteTxn extends RecordingTxn {
+  /** Mutations applied since the transaction began. */
+  applied = 0;
+  readonly #reads: SqliteReads;
+  readonly #writes: SqliteWrites;
+  readonly #deltas = new Deltas();
+
+  constructor(reads: SqliteReads, writes: SqliteWrites) {
+    super();
+    this.#reads = reads;
+    this.#writes = writes;
+  }
+
+  /** Writes what was summed up; the last step before COMMIT. */
+  flush(): void {
+    this.#deltas.flush(this.#writes);
+  }
+  /** Forgets everything of the transaction that ended. */
+  reset(): void {
+    this.applied = 0;
+    this.effects.length = 0;
+    this.#deltas.clear();
+  }
+  get effectCount(): number {
+    return this.effects.length;
+  }
+  /** Drops the effects from `count` on: those of a body that threw. */
+  dropEffects(count: number): void {
+    this.effects.length = count;
+  }
+  /** The effects of all bodies of the transaction, which are the caller's from now on. */
+  takeEffects(): readonly (() => void)[] {
+    return this.effects.length === 0 ? none : this.effects.splice(0);
+  }
+
+  protected override apply(m: Mutation): void {
+    this.applied++;
+    switch (m.kind) {
+      case "addCounter":
+        return this.#deltas.addCounter(m.name, m.delta);
+      case "putCounter":
+        this.#deltas.forgetCounter(m.name);
+        break;
+      case "addDirStat":
+        return this.#deltas.addDirStat(m.ino, m);
+      case "putDirStat":
+      case "deleteDirStat":
+        this.#deltas.forgetDirStat(m.ino);
+        break;
+      default:
+    }
+    this.#writes.apply(m);
+  }
+
+  override load(): void {
+    // Every read answers in place.
+  }
+  override attr(ino: Ino): Attr | undefined {
+    return this.#reads.attr(ino);
+  }
+  override dentry(parent: Ino, name: Name): Dentry | undefined {
+    return this.#reads.dentry(parent, name);
+  }
+  override hasDentries(dir: Ino): boolean {
+    return this.#reads.hasDentries(dir);
+  }
+  override parents(ino: Ino): ReadonlyMap<Ino, number> {
+    return this.#reads.parents(ino);
+  }
+  override symlink(ino: Ino): string | undefined {
+    return this.#reads.symlink(ino);
+  }
+  override xattr(ino: Ino, name: string): Uint8Array | undefined {
+    return this.#reads.xattr(ino, name);
+  }
+  override xattrNames(ino: Ino): readonly string[] {
+    return this.#reads.xattrNames(ino);
+  }
+  override chunk(ino: Ino, index: number): Uint8Array | undefined {
+    return this.#reads.chunk(ino, index);
+  }
+  override chunkIndexes(ino: Ino, first: number, last: number): readonly number[] {
+    return this.#reads.chunkIndexes(ino, first, last);
+  }
+  override sliceRefs(id: number): number | undefined {
+    return this.#reads.sliceRefs(id);
+  }
+  override isSustained(sid: number, ino: Ino): boolean {
+    return this.#reads.isSustained(sid, ino);
+  }
+  override dirStat(ino: Ino): DirStat | undefined {
+    const stored = this.#reads.dirStat(ino);
+    const added = this.#deltas.dirStat(ino);
+    if (stored === undefined || added === undefined) return stored;
+    return {
+      length: stored.length + added.length,
+      space: stored.space + added.space,
+      inodes: stored.inodes + added.inodes,
+    };
+  }
+  override dirQuota(ino: Ino): Quota | undefined {
+    return this.#reads.dirQuota(ino);
+  }
+  override counter(name: CounterName): number {
+    return this.#reads.counter(name) + this.#deltas.counter(name);
+  }
+  override acl(id: number): AclRule | undefined {
+    return this.#reads.acl(id);
+  }
+  override aclId(rule: AclRule): number | undefined {
+    return this.#reads.aclId(rule);
+  }
+  override session(sid: number): Session | undefined {
+    return this.#reads.session(sid);
+  }
+  override setting(): string | undefined {
+    return this.#reads.setting();
+  }
+}
+
+const none: readonly (() => void)[] = [];

@@ -1,0 +1,49 @@
+// Databases for tests of the engine: golden ones without their objects, and new ones.
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { gunzipSync } from "node:zlib";
+import { formatVolume } from "../../src/meta/engines/sqlite.ts";
+import type { Format } from "../../src/meta/format.ts";
+import { type GoldenName, goldenFile, readJsonLines } from "./golden.ts";
+
+/** A folder of the test's own, removed when the process ends. */
+export function scratchDir(): string {
+  const dir = mkdtempSync(join(tmpdir(), "jfs-sqlite-"));
+  process.on("exit", () => rmSync(dir, { recursive: true, force: true }));
+  return dir;
+}
+
+/** Unpacks the database (and the WAL beside it) of a golden volume into `dir`; answers its path. */
+export function restoreDatabase(name: GoldenName, folder: string, dir: string): string {
+  mkdirSync(dir, { recursive: true });
+  const target = join(dir, "meta.db");
+  for (const suffix of ["", "-wal"]) {
+    const packed = goldenFile(name, folder, `meta.db${suffix}.gz`);
+    const plain = goldenFile(name, folder, `meta.db${suffix}`);
+    if (existsSync(packed)) writeFileSync(`${target}${suffix}`, gunzipSync(readFileSync(packed)));
+    else if (existsSync(plain)) copyFileSync(plain, `${target}${suffix}`);
+  }
+  return target;
+}
+
+export function goldenRecords<T>(name: GoldenName | "codec", file: string): readonly T[] {
+  return readJsonLines(goldenFile(name, file)).map((line) => JSON.parse(line) as T);
+}
+
+/** A setting as `format` makes it. */
+export function testFormat(changed: Partial<Format> = {}): Format {
+  return {
+    Name: "test", UUID: "11111111-2222-4333-8444-555555555555", Storage: "file",
+    Tiers: { "0": { ID: 0, StorageClass: "", Tag: "" } }, Bucket: "/var/jfs/", BlockSize: 4096,
+    Compression: "none", EncryptAlgo: "aes256gcm-rsa", TrashDays: 1, MetaVersion: 1,
+    MinClientVersion: "1.1.0-A", DirStats: true, EnableACL: false, ...changed,
+  };
+}
+
+/** Formats a new volume in a new folder; answers the path of its database. */
+export async function newVolume(changed: Partial<Format> = {}): Promise<string> {
+  const path = join(scratchDir(), "meta.db");
+  await formatVolume(path, testFormat(changed));
+  return path;
+}
