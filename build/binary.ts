@@ -1,8 +1,7 @@
-// Makes build/out/jfs, one file: Node.js, the bundled sources, SQLite's and our own addon.
+// Makes build/out/jfs, one file: Node.js, the bundled sources, SQLite's and our own addon, and the C library.
 // @yao-pkg/pkg injects them into the Node.js of node_modules; nothing is downloaded.
 import { execFileSync } from "node:child_process";
 import {
-  chmodSync,
   existsSync,
   mkdirSync,
   readFileSync,
@@ -14,6 +13,7 @@ import {
 import { createRequire } from "node:module";
 import { basename, dirname, join, relative } from "node:path";
 import { build, type Plugin } from "esbuild";
+import { packExecutable } from "./sea/pack.ts";
 
 const root = join(import.meta.dirname, "..");
 const out = join(root, "build/out");
@@ -77,8 +77,11 @@ const inside: Plugin = {
 
 function commit(): string {
   try {
-    const options = { cwd: root, encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] } as const;
-    return execFileSync("git", ["log", "-1", "--format=%cs.%h"], options).trim();
+    return execFileSync("git", ["log", "-1", "--format=%cs.%h"], {
+      cwd: root,
+      encoding: "utf8",
+      stdio: ["ignore", "pipe", "ignore"],
+    }).trim();
   } catch {
     return "";
   }
@@ -135,9 +138,10 @@ async function main(): Promise<void> {
     useLocalNode: true,
     signature: false,
   });
-  chmodSync(fresh, 0o755);
   // Renamed into place: a mount that runs from the old file goes on.
-  renameSync(fresh, output);
+  packExecutable(fresh, [own, sqliteAddon()], out, `${fresh}.packed`);
+  rmSync(fresh);
+  renameSync(`${fresh}.packed`, output);
   const mib = (statSync(output).size / 2 ** 20).toFixed(1);
   console.log(`${relative(process.cwd(), output)}: ${mib} MiB`);
 }

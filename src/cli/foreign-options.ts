@@ -51,6 +51,7 @@ const config: Table = {
 };
 
 const mount: Table = {
+  "--force": flag,
   "--no-syslog": given,
   "--no-usage-report": given,
   "--hide-internal": given,

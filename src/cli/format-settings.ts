@@ -109,15 +109,6 @@ export function withAcl(format: Format): Format {
   return { ...format, EnableACL: true, MinClientVersion: raised };
 }
 
-/** The setting as it may be shown: without what opens the object store. */
-export function withoutSecrets(format: Format): Format {
-  const shown: { -readonly [K in keyof Format]: Format[K] } = { ...format };
-  if (format.SecretKey) shown.SecretKey = "removed";
-  if (format.SessionToken) shown.SessionToken = "removed";
-  if (format.EncryptKey) shown.EncryptKey = "removed";
-  return shown;
-}
-
 /** Throws UserError when this jfs must not open the volume, or cannot. */
 export function checkUsable(format: Format, client: string): void {
   const { MetaVersion = 1, MinClientVersion = "", MaxClientVersion = "" } = format;

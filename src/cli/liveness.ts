@@ -1,17 +1,17 @@
 // Lets `umount` wait until the process that served a mount has written everything and closed the database: it
 // listens on an abstract socket named after the mount's device number and never answers; its end is the news.
 import { createServer, connect, type Server, type Socket } from "node:net";
-import { mountAt } from "./mount-table.ts";
+import { findMount } from "./mount-point.ts";
 
 const nameOf = (device: string): string => `\0jfs-mount-${device}`;
 
 /** Starts to listen for the mount at `mountPoint`. Call after it is mounted; failing is harmless. */
-export function announceLiveness(mountPoint: string): Server | undefined {
-  const row = mountAt(mountPoint);
-  if (row === undefined) return undefined;
+export async function announceLiveness(mountPoint: string): Promise<Server | undefined> {
+  const { entry } = await findMount(mountPoint);
+  if (entry === undefined) return undefined;
   const server = createServer(() => undefined);
   server.on("error", () => undefined);
-  server.listen(nameOf(row.device));
+  server.listen(nameOf(entry.device));
   // It must not keep the process alive: its whole point is to end with it.
   server.unref();
   return server;

@@ -1,5 +1,6 @@
 // Reads what `mount` was given into one typed value, and judges the mount(8) options behind -o.
 import { UsageError } from "clipanion";
+import { checkStorage, fileBucket } from "./format-settings.ts";
 import { parseBytes, parseCount, parseDurationMs } from "./values.ts";
 
 /** Options of `mount` as written; undefined = not given. */
@@ -16,6 +17,10 @@ export interface MountArguments {
   readonly cacheSize?: string | undefined;
   readonly maxUploads?: string | undefined;
   readonly maxDeletes?: string | undefined;
+  readonly storage?: string | undefined;
+  readonly bucket?: string | undefined;
+  readonly checkStorage?: boolean;
+  readonly noBgjob?: boolean;
 }
 
 export interface MountSettings {
@@ -35,6 +40,10 @@ export interface MountSettings {
   readonly maxUploads: number;
   /** 0 = this process deletes no blocks. */
   readonly maxDeletes: number;
+  /** The folder with the blocks on this host; undefined = the one in the setting. */
+  readonly bucket: string | undefined;
+  readonly checkStorage: boolean;
+  readonly backgroundJobs: boolean;
 }
 
 // Read by mount(8) from /etc/fstab, or what jfs does anyway.
@@ -93,7 +102,15 @@ export function readMountArguments(given: MountArguments): MountSettings {
     cacheBytes: cache(given.cacheDir, given.cacheSize),
     maxUploads: atLeastOne("--max-uploads", given.maxUploads ?? "20"),
     maxDeletes: parseCount("--max-deletes", given.maxDeletes ?? "10"),
+    bucket: bucketOf(given),
+    checkStorage: given.checkStorage ?? false,
+    backgroundJobs: !readOnly && given.noBgjob !== true,
   };
+}
+
+function bucketOf({ storage, bucket }: MountArguments): string | undefined {
+  if (storage !== undefined) checkStorage(storage);
+  return bucket === undefined ? undefined : fileBucket(bucket);
 }
 
 function timeout(option: string, text: string | undefined): number | undefined {

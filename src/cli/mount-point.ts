@@ -1,65 +1,50 @@
-// Makes a directory ready to be mounted on, or says in one sentence why it cannot be.
-import { mkdir, realpath, stat } from "node:fs/promises";
-import { dirname, join, basename, resolve } from "node:path";
-import { isOurs, mountAt } from "./mount-table.ts";
+// Finds mounts by the path that a person gave, without touching a mount that may hang.
+import { mkdir, realpath } from "node:fs/promises";
+import { basename, dirname, join, resolve } from "node:path";
+import { mountAt, mountTable, type MountEntry } from "../fuse/mountinfo.ts";
 import { UserError, sentenceOf } from "./user-error.ts";
 
-const codeOf = (error: unknown): string => (error as NodeJS.ErrnoException).code ?? "";
+export interface FoundMount {
+  /** Absolute; the name under which the kernel lists the mount when there is one. */
+  readonly path: string;
+  readonly entry: MountEntry | undefined;
+}
 
-/** The real path of a place that may be a dead mount: only the parent is looked at. */
-export async function resolveMountPoint(given: string): Promise<string> {
+/** Symlinks are followed only where no mount lies: asking a dead one would fail, a hanging one hang. */
+export async function findMount(given: string): Promise<FoundMount> {
+  const table = await mountTable();
   const path = resolve(given);
-  if (path === "/") return path;
-  // A symlink to the place itself is followed, unless that means asking a dead server.
-  if (mountAt(path) !== undefined) return path;
+  const candidates = [path];
+  const parent = await realOf(dirname(path));
+  if (parent !== undefined) candidates.push(join(parent, basename(path)));
+  for (const candidate of candidates) {
+    const entry = mountAt(table, candidate);
+    if (entry !== undefined) return { path: candidate, entry };
+  }
+  const real = await realOf(path);
+  return { path: real ?? path, entry: real === undefined ? undefined : mountAt(table, real) };
+}
+
+async function realOf(path: string): Promise<string | undefined> {
   try {
     return await realpath(path);
-  } catch (error) {
-    if (codeOf(error) !== "ENOENT" && codeOf(error) !== "ENOTCONN") throw error;
-  }
-  try {
-    return join(await realpath(dirname(path)), basename(path));
   } catch {
-    return path;
+    return undefined;
   }
 }
 
-/** Makes the directory when missing. `detach` frees a place whose server has died.
- *  Returns the absolute path to mount on. */
-export async function prepareMountPoint(
-  given: string,
-  options: { readonly force: boolean; readonly detach: (path: string) => Promise<void> },
-): Promise<string> {
-  const path = await resolveMountPoint(given);
-  if (path === "/") throw new UserError("cannot mount on /: choose an empty directory");
+/** Makes a missing mount point, as JuiceFS does. Returns its absolute path; throws UserError. */
+export async function makeMountPoint(given: string): Promise<string> {
+  const { path, entry } = await findMount(given);
+  if (entry !== undefined) return path;
   try {
-    const mounted = mountAt(path);
-    if (mounted !== undefined && isOurs(mounted) && (await isDead(path))) await options.detach(path);
-    else if (mounted !== undefined && isOurs(mounted) && !options.force) {
-      throw new UserError(
-        `${mounted.source} is already mounted on ${path}: run jfs umount ${path} first, or choose another directory`,
-      );
-    }
     await mkdir(path, { recursive: true });
-    if (!(await stat(path)).isDirectory()) {
-      throw new UserError(`${path} is not a directory: choose an empty directory to mount on`);
-    }
-    return path;
   } catch (error) {
-    if (error instanceof UserError) throw error;
-    if (codeOf(error) === "EEXIST" || codeOf(error) === "ENOTDIR") {
-      throw new UserError(`${path} is not a directory: choose an empty directory to mount on`);
+    // A file there, or a dead mount: the layer that mounts says so in its own words.
+    const { code } = error as NodeJS.ErrnoException;
+    if (code !== "EEXIST" && code !== "ENOTCONN") {
+      throw new UserError(`mount point ${path} cannot be made: ${sentenceOf(error)}`);
     }
-    throw new UserError(`cannot mount on ${path}: ${sentenceOf(error)}`);
   }
-}
-
-/** True when the server of this mount has gone without unmounting. */
-async function isDead(path: string): Promise<boolean> {
-  try {
-    await stat(path);
-    return false;
-  } catch (error) {
-    return codeOf(error) === "ENOTCONN";
-  }
+  return path;
 }

@@ -43,6 +43,8 @@ export async function run(argv: readonly string[]): Promise<number> {
     const { args, global } = normalizeArgv(argv, optionTables(help));
     setLogLevel(global.level);
     const command = cli.process([...args], Cli.defaultContext);
+    // Cli.run would do this too, but it prints errors in its own way.
+    command.cli = cli as unknown as typeof command.cli;
     return await command.validateAndExecute();
   } catch (error) {
     return report(error, help);

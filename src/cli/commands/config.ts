@@ -3,7 +3,7 @@ import { Command, Option, UsageError, type Usage } from "clipanion";
 import type { Format } from "../../meta/format.ts";
 import type { MetaStore } from "../../meta/store.ts";
 import { JfsCommand } from "../command.ts";
-import { checkStorage, fileBucket, withAcl, withoutSecrets } from "../format-settings.ts";
+import { checkStorage, fileBucket, withAcl } from "../format-settings.ts";
 import { goJson } from "../go-json.ts";
 import { parseMetaAddress } from "../meta-address.ts";
 import { openStorage, probeStorage } from "../storage.ts";
@@ -11,7 +11,7 @@ import { usageOf } from "../usage.ts";
 import { UserError } from "../user-error.ts";
 import { humanBytes, parseBytes, parseCount } from "../values.ts";
 import { compareVersions, isVersion, sessionVersion } from "../version.ts";
-import { existingFormat, openStore, updateFormat } from "../volume.ts";
+import { existingFormat, openStore, shownFormat } from "../volume.ts";
 
 type Writable<T> = { -readonly [K in keyof T]: T[K] };
 
@@ -60,7 +60,7 @@ export class ConfigCommand extends JfsCommand {
   });
 
   override async execute(): Promise<number> {
-    await using store = await openStore(parseMetaAddress(this.metaUrl), {});
+    await using store = openStore(parseMetaAddress(this.metaUrl), {});
     const old = await existingFormat(store);
     const format: Writable<Format> = { ...old };
     const changes = [
@@ -69,16 +69,16 @@ export class ConfigCommand extends JfsCommand {
       ...this.#changeClients(format),
     ];
     if (!this.#isChange()) {
-      this.print(goJson(withoutSecrets(old), "  "));
+      this.print(goJson(shownFormat(old), "  "));
       return 0;
     }
     if (changes.length === 0) {
-      this.print(this.json ? goJson(withoutSecrets(old), "  ") : "Nothing changed.");
+      this.print(this.json ? goJson(shownFormat(old), "  ") : "Nothing changed.");
       return 0;
     }
     if (!this.force && !(await this.#isSafe(store, old, format))) throw new UserError("Aborted.");
-    await updateFormat(store, format);
-    this.print(this.json ? goJson(withoutSecrets(format), "  ") : changes.join("\n"));
+    await store.saveFormat(format);
+    this.print(this.json ? goJson(shownFormat(format), "  ") : changes.join("\n"));
     return 0;
   }
 
@@ -165,7 +165,7 @@ export class ConfigCommand extends JfsCommand {
 
   async #isSafe(store: MetaStore, old: Format, format: Format): Promise<boolean> {
     if (format.Bucket !== old.Bucket || format.Storage !== old.Storage) {
-      const storage = openStorage(format);
+      const storage = openStorage(format, { create: true });
       await probeStorage(storage);
       await storage.close();
     }

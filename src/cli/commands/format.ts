@@ -10,14 +10,13 @@ import {
   newFormat,
   reformat,
   withAcl,
-  withoutSecrets,
   type FormatOptions,
 } from "../format-settings.ts";
 import { goJson } from "../go-json.ts";
 import { parseMetaAddress, type MetaAddress } from "../meta-address.ts";
 import { claimStorage, openStorage, probeStorage, unclaimStorage } from "../storage.ts";
 import { UserError } from "../user-error.ts";
-import { initVolume, openStore, readFormat, updateFormat } from "../volume.ts";
+import { openStore, readFormat, shownFormat } from "../volume.ts";
 
 export class FormatCommand extends JfsCommand {
   static override paths: string[][] = [["format"]];
@@ -73,7 +72,7 @@ export class FormatCommand extends JfsCommand {
       ? await this.#formatExisting(address, name)
       : await this.#formatNew(address, name);
     if (format !== undefined) {
-      log("info", `Volume is formatted as ${goJson(withoutSecrets(format), "  ")}`);
+      log("info", `Volume is formatted as ${goJson(shownFormat(format), "  ")}`);
     }
     return 0;
   }
@@ -92,7 +91,7 @@ export class FormatCommand extends JfsCommand {
 
   /** Storage first, database last: what fails leaves no empty database behind. */
   async #create(address: MetaAddress, format: Format): Promise<Format> {
-    const storage = openStorage(format);
+    const storage = openStorage(format, { create: true });
     try {
       log("info", `Data use ${storage.name}`);
       const isChecked = !process.env["JFS_NO_CHECK_OBJECT_STORAGE"];
@@ -101,8 +100,8 @@ export class FormatCommand extends JfsCommand {
         await claimStorage(storage, format.UUID);
       }
       try {
-        await using store = await openStore(address, { create: true });
-        await initVolume(store, format);
+        await using store = openStore(address, { create: true });
+        await store.saveFormat(format);
       } catch (error) {
         if (isChecked) await unclaimStorage(storage);
         throw error;
@@ -116,7 +115,7 @@ export class FormatCommand extends JfsCommand {
   async #formatExisting(address: MetaAddress, name: string): Promise<Format | undefined> {
     let old: Format | undefined;
     {
-      await using store = await openStore(address, { create: true });
+      await using store = openStore(address, { create: true });
       old = await readFormat(store);
     }
     if (old === undefined) return this.#create(address, newFormat(name, this.#options()));
@@ -125,15 +124,15 @@ export class FormatCommand extends JfsCommand {
       ? { ...newFormat(name, this.#options()), UUID: old.UUID }
       : reformat(old, name, this.#options());
     const format = this.enableAcl && !changed.EnableACL ? withAcl(changed) : changed;
-    const storage = openStorage(format);
+    const storage = openStorage(format, { create: true });
     try {
       log("info", `Data use ${storage.name}`);
       if (!process.env["JFS_NO_CHECK_OBJECT_STORAGE"]) await probeStorage(storage);
     } finally {
       await storage.close();
     }
-    await using store = await openStore(address, {});
-    await updateFormat(store, format);
+    await using store = openStore(address, {});
+    await store.saveFormat(format);
     return format;
   }
 }

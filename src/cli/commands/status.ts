@@ -2,13 +2,12 @@
 import { Command, Option, type Usage } from "clipanion";
 import type { MetaStore } from "../../meta/store.ts";
 import { JfsCommand } from "../command.ts";
-import { withoutSecrets } from "../format-settings.ts";
 import { goJson } from "../go-json.ts";
 import { parseMetaAddress } from "../meta-address.ts";
 import { sessionDetails, sessionView } from "../session-view.ts";
 import { availability, deadSliceUsage, delfileUsage, delsliceUsage, trashUsage, usageOf } from "../usage.ts";
 import { parseCount } from "../values.ts";
-import { existingFormat, openStore } from "../volume.ts";
+import { existingFormat, openStore, shownFormat } from "../volume.ts";
 
 type Members = Readonly<Record<string, number | undefined>>;
 
@@ -34,7 +33,7 @@ export class StatusCommand extends JfsCommand {
   json: boolean = Option.Boolean("--json", false, { description: "print JSON, as always" });
 
   override async execute(): Promise<number> {
-    await using store = await openStore(parseMetaAddress(this.metaUrl), {});
+    await using store = openStore(parseMetaAddress(this.metaUrl), {});
     const format = await existingFormat(store);
     const sid = parseCount("--session", this.session ?? "0");
     if (sid !== 0) {
@@ -45,7 +44,7 @@ export class StatusCommand extends JfsCommand {
     const usage = await usageOf(store);
     const available = availability(usage, format);
     const shown = {
-      Setting: withoutSecrets(format),
+      Setting: shownFormat(format),
       Sessions: sessions.map(sessionView),
       Stat: {
         UsedSpace: usage.usedSpace,

@@ -1,10 +1,10 @@
 // jfs umount: unmounts a volume and waits until its process has written everything.
 import { Command, Option, type Usage } from "clipanion";
+import { isVolume } from "../../fuse/mountinfo.ts";
+import { unmount } from "../../fuse/unmount.ts";
 import { JfsCommand } from "../command.ts";
 import { waitForEnd, watchLiveness } from "../liveness.ts";
-import { resolveMountPoint } from "../mount-point.ts";
-import { isOurs, mountAt } from "../mount-table.ts";
-import { unmountPath } from "../unmount.ts";
+import { findMount } from "../mount-point.ts";
 import { UserError } from "../user-error.ts";
 
 const WAIT_MS = 60_000;
@@ -24,14 +24,15 @@ export class UmountCommand extends JfsCommand {
   });
 
   override async execute(): Promise<number> {
-    const path = await resolveMountPoint(this.mountPoint);
-    const row = mountAt(path);
-    if (row === undefined) throw new UserError(`nothing is mounted on ${path}: findmnt -t fuse.jfs lists volumes`);
-    if (!isOurs(row)) {
-      throw new UserError(`${path} holds a ${row.type} file system, not a jfs volume: use umount`);
+    const { path, entry } = await findMount(this.mountPoint);
+    if (entry === undefined) {
+      throw new UserError(`nothing is mounted on ${path}: findmnt -t fuse.jfs lists the volumes`);
     }
-    const server = await watchLiveness(row.device);
-    await unmountPath(path, this.force);
+    if (!isVolume(entry)) {
+      throw new UserError(`${path} holds a ${entry.type} file system, no volume of jfs: use umount`);
+    }
+    const server = await watchLiveness(entry.device);
+    await unmount(path, { lazy: this.force });
     if (server === undefined) return 0;
     if (this.force) {
       server.destroy();

@@ -1,0 +1,46 @@
+// Opens the metadata of a volume, and reads or changes its setting.
+import { openSqlite, type SqliteStore } from "../meta/engines/sqlite.ts";
+import { formatText, parseFormat } from "../meta/format-text.ts";
+import type { Format } from "../meta/format.ts";
+import type { MetaStore } from "../meta/store.ts";
+import { checkUsable } from "./format-settings.ts";
+import type { MetaAddress } from "./meta-address.ts";
+import { UserError } from "./user-error.ts";
+import { sessionVersion } from "./version.ts";
+
+/** Throws a sentence when there is no such database, or it is none of ours. Only `create` makes one. */
+export function openStore(address: MetaAddress, options: { readonly create?: boolean } = {}): SqliteStore {
+  return openSqlite(address.path, {
+    tablePrefix: address.tablePrefix,
+    create: options.create ?? false,
+  });
+}
+
+/** Undefined when the database holds no volume. */
+export async function readFormat(store: MetaStore): Promise<Format | undefined> {
+  const text = await store.read((tx) => tx.setting());
+  return text === undefined ? undefined : parseFormat(text);
+}
+
+/** Throws UserError when the database holds no volume. */
+export async function existingFormat(store: MetaStore): Promise<Format> {
+  const format = await readFormat(store);
+  if (format !== undefined) return format;
+  throw new UserError("database is not formatted, please run `jfs format META-URL NAME` first");
+}
+
+/** The setting of a volume that this jfs can read and write. Throws UserError. */
+export async function usableFormat(store: MetaStore): Promise<Format> {
+  const format = await existingFormat(store);
+  checkUsable(format, sessionVersion());
+  return format;
+}
+
+/** The setting as it may be shown: in JuiceFS's order, without what opens the object store. */
+export function shownFormat(format: Format): Readonly<Record<string, unknown>> {
+  const shown = JSON.parse(formatText(format)) as Record<string, unknown>;
+  for (const name of ["SecretKey", "SessionToken", "EncryptKey"]) {
+    if (shown[name] !== undefined) shown[name] = "removed";
+  }
+  return shown;
+}
