@@ -123,7 +123,7 @@ export class DataOps {
       const end = Math.max(attr.length, file.writer?.length ?? 0);
       return this.#write(file, Math.max(offset, end), data);
     }
-    const copy = data.slice();
+    const copy = new Uint8Array(data);
     return attr.then((a) => {
       const end = Math.max(a.length, file.writer?.length ?? 0);
       return this.#write(file, Math.max(offset, end), copy);

@@ -61,7 +61,7 @@ export class FileWriter {
     if (offset + data.length > FILE_BYTES_MAX) throw EFBIG;
     if (this.#waiting !== undefined) return this.writeAfter(undefined, data, offset);
     const done = this.#putAll(data, offset);
-    if (done < data.length) return this.#defer(this.#putRest(data.slice(done), offset + done));
+    if (done < data.length) return this.#defer(this.#putRest(new Uint8Array(data.subarray(done)), offset + done));
   }
 
   /** Writes when `gate` lets it through; until then other writes wait, too. Copies `data` at once. */
@@ -70,7 +70,8 @@ export class FileWriter {
     data: Uint8Array,
     offset: number,
   ): Promise<void> {
-    const copy = data.slice();
+    // Not data.slice(): of a Buffer that would be a view.
+    const copy = new Uint8Array(data);
     const before = this.#waiting;
     const turn = async (): Promise<void> => {
       // The failure of an earlier write is that writer's.
