@@ -1,6 +1,7 @@
 // Serves one request: decodes it, calls the file system, and leaves the reply in the output buffer or with the
 // transport. The only place that turns errors into errno. Exactly one answer for each request, whatever happens.
 import { EINVAL, ENOSYS, EIO, FsError, FsFault } from "../util/errno.ts";
+import { unfoldIno } from "../util/ino64.ts";
 import { log } from "../util/log.ts";
 import { isPromise } from "../util/maybe.ts";
 import { op } from "./abi.ts";
@@ -175,7 +176,8 @@ function totalBytes(pieces: ReadReply): number {
 }
 
 /** Logs a fault in one line, a bug with its stack. */
-export function report(operation: string, ino: number, e: unknown): void {
-  if (e instanceof FsFault) log("error", `${operation} of inode ${ino}: ${e.message}`);
-  else log("error", `${operation} of inode ${ino}: ${e instanceof Error ? (e.stack ?? e.message) : String(e)}`);
+export function report(operation: string, ino: number | undefined, e: unknown): void {
+  const what = ino === undefined ? operation : `${operation} of inode ${unfoldIno(ino)}`;
+  if (e instanceof FsFault) log("error", `${what}: ${e.message}`);
+  else log("error", `${what}: ${e instanceof Error ? (e.stack ?? e.message) : String(e)}`);
 }

@@ -107,10 +107,14 @@ export class Input {
   /** A string that ends with a zero byte, as latin1. Throws EINVAL when the end is missing. */
   string(): string {
     const at = this.#at;
-    const zero = this.#buffer.indexOf(0, at);
-    if (zero < 0 || zero >= this.#end) throw EINVAL;
+    const buffer = this.#buffer;
+    const end = this.#end;
+    let zero = at;
+    // Names are short: looking byte by byte is cheaper than calling out.
+    while (zero < end && buffer[zero] !== 0) zero++;
+    if (zero >= end) throw EINVAL;
     this.#at = zero + 1;
-    return this.#buffer.toString("latin1", at, zero);
+    return buffer.toString("latin1", at, zero);
   }
   /** The name of a directory entry. */
   name(): string {

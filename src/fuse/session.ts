@@ -1,9 +1,9 @@
 // One mounted connection: receives requests in turns, brackets them for the metadata store, holds the replies of a
 // turn that has changed something until it is committed, and decides when to poll, to yield and to sleep.
 import { constants } from "node:os";
-import { EIO, FsError } from "../util/errno.ts";
+import { EIO, FsError, FsFault } from "../util/errno.ts";
 import { log } from "../util/log.ts";
-import { NEWEST_MINOR, op, ROOT_ID } from "./abi.ts";
+import { IN_HEADER, NEWEST_MINOR, op } from "./abi.ts";
 import { openChannel } from "./channel.ts";
 import type { Channel } from "./channel.ts";
 import { DirentsPool } from "./dirents.ts";
@@ -89,7 +89,7 @@ export class FuseSession {
     try {
       this.#ops.destroy?.();
     } catch (e) {
-      report("DESTROY", 0, e);
+      report("DESTROY", undefined, e);
     }
     this.#closed.resolve(undefined);
   }
@@ -105,6 +105,7 @@ export class FuseSession {
   /** One batch: begins with what can be received within `spin` microseconds. */
   #run(spin: number): void {
     let n = this.#channel.receive(spin);
+    if (n === EAGAIN && spin > 0) this.#spin.miss();
     if (n >= 0) n = this.#batch(n);
     if (!this.#isOpen) return;
     if (n >= 0) this.#continueSoon();
@@ -143,8 +144,8 @@ export class FuseSession {
   #serve(bytes: number): void {
     const input = this.#input;
     if (!input.start(bytes)) {
-      // The kernel does not do this; whoever does cannot be answered safely unless a header came.
-      if (bytes >= 16) this.#out.error(input.unique, EIO.errno);
+      // The kernel does not do this. Without a whole header nobody can be answered.
+      if (bytes >= IN_HEADER) this.#dispatcher.refuse("decode", EIO);
       return;
     }
     if (this.#notifications === undefined) {
@@ -215,7 +216,8 @@ export class FuseSession {
     try {
       this.#ops.endTurn();
     } catch (e) {
-      report("commit", ROOT_ID, e);
+      // A full disk or quota is the callers' news; anything else is ours.
+      if (!(e instanceof FsError) || e instanceof FsFault) report("commit", undefined, e);
       this.#out.failAll(e instanceof FsError ? e.errno : EIO.errno);
     }
   }

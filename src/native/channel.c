@@ -53,7 +53,8 @@ static int take(Channel *c, uint32_t spin) {
   if (c->closed) return -ENODEV;
   for (;;) {
     ssize_t n = read(c->fd, c->request, c->request_bytes);
-    if (n >= 0) return (int)n;
+    if (n > 0) return (int)n;
+    if (n == 0) return -ENODEV;
     if (errno == EINTR || errno == ENOENT) continue;
     if (errno != EAGAIN) return -errno;
     if (spin == 0) return -EAGAIN;

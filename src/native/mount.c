@@ -96,7 +96,7 @@ static napi_value socket_pair(napi_env env, napi_callback_info info) {
   int fds[2];
   napi_value array, fd;
   (void)info;
-  if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) != 0) {
+  if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds) != 0) {
     napi_throw_error(env, "EIO", strerror(errno));
     return NULL;
   }
