@@ -7,11 +7,16 @@ import { formatVolume } from "../../src/meta/engines/sqlite.ts";
 import type { Format } from "../../src/meta/format.ts";
 import { type GoldenName, goldenFile, readJsonLines } from "./golden.ts";
 
+let root: string | undefined;
+
 /** A folder of the test's own, removed when the process ends. */
 export function scratchDir(): string {
-  const dir = mkdtempSync(join(tmpdir(), "jfs-sqlite-"));
-  process.on("exit", () => rmSync(dir, { recursive: true, force: true }));
-  return dir;
+  if (root === undefined) {
+    const made = mkdtempSync(join(tmpdir(), "jfs-sqlite-"));
+    process.on("exit", () => rmSync(made, { recursive: true, force: true }));
+    root = made;
+  }
+  return mkdtempSync(join(root, "d"));
 }
 
 /** Unpacks the database (and the WAL beside it) of a golden volume into `dir`; answers its path. */
