@@ -11,13 +11,13 @@ interface NativeChannel {
   readonly requestOffset: number;
   readonly replyPages: ArrayBuffer;
   readonly statusWords: ArrayBuffer;
-  receive(spinMicros: number): number;
-  send(from: number, to: number): void;
-  exchange(from: number, to: number, spinMicros: number): number;
-  sendPieces(header: number, pieces: ReadReply): void;
-  exchangePieces(header: number, pieces: ReadReply, spinMicros: number): number;
-  notify(at: number, bytes: number): boolean;
-  close(): void;
+  receive(this: void, spinMicros: number): number;
+  send(this: void, from: number, to: number): void;
+  exchange(this: void, from: number, to: number, spinMicros: number): number;
+  sendPieces(this: void, header: number, pieces: ReadReply): void;
+  exchangePieces(this: void, header: number, pieces: ReadReply, spinMicros: number): number;
+  notify(this: void, at: number, bytes: number): boolean;
+  close(this: void): void;
 }
 
 export interface NativeFuse {
@@ -28,7 +28,13 @@ export interface NativeFuse {
     replyBytes: number,
     onReadable: (status: number) => void,
   ): NativeChannel;
-  mount(source: string, target: string, type: string, flags: number, options: string): Promise<number>;
+  mount(
+    source: string,
+    target: string,
+    type: string,
+    flags: number,
+    options: string,
+  ): Promise<number>;
   unmount(target: string, flags: number): Promise<number>;
   socketPair(): [number, number];
   receiveDescriptor(socket: number): number;

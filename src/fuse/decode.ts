@@ -1,8 +1,8 @@
-// The arguments of each opcode, read from its struct. Every reader throws EINVAL when the request is too short;
-// nothing here judges what the values mean.
+// The arguments of the opcodes about inodes and names, read from their structs (open files: decode-files.ts). Every
+// reader throws EINVAL when the request is too short; nothing here judges what the values mean.
 import { EINVAL } from "../util/errno.ts";
-import type { LockArgs, SetattrArgs } from "./operations.ts";
-import { fattr, FSYNC_FDATASYNC, GETATTR_FH, LK_FLOCK, OPEN_KILL_SUIDGID, SETXATTR_ACL_KILL_SGID } from "./abi.ts";
+import type { SetattrArgs } from "./operations.ts";
+import { fattr, GETATTR_FH, OPEN_KILL_SUIDGID, SETXATTR_ACL_KILL_SGID } from "./abi.ts";
 import type { Input } from "./input.ts";
 
 export function nothing(): undefined {}
@@ -139,68 +139,6 @@ export function tmpfile(input: Input): CreateIn {
   return { flags, mode, umask, name: "" };
 }
 
-export interface ReadIn {
-  readonly fh: number;
-  readonly offset: number;
-  readonly size: number;
-  readonly flags: number;
-}
-export function read(input: Input): ReadIn {
-  const fh = input.u64();
-  const offset = input.u64();
-  const size = input.u32();
-  input.skip(12);
-  const flags = input.u32();
-  input.skip(4);
-  return { fh, offset, size, flags };
-}
-
-export interface WriteIn {
-  readonly fh: number;
-  readonly offset: number;
-  readonly writeFlags: number;
-  readonly flags: number;
-  readonly data: Uint8Array;
-}
-export function write(input: Input): WriteIn {
-  const fh = input.u64();
-  const offset = input.u64();
-  const size = input.u32();
-  const writeFlags = input.u32();
-  input.skip(8);
-  const flags = input.u32();
-  input.skip(4);
-  return { fh, offset, writeFlags, flags, data: input.bytes(size) };
-}
-
-export interface ReleaseIn {
-  readonly fh: number;
-  readonly flags: number;
-  readonly releaseFlags: number;
-  readonly lockOwner: bigint;
-}
-export function release(input: Input): ReleaseIn {
-  return { fh: input.u64(), flags: input.u32(), releaseFlags: input.u32(), lockOwner: input.big() };
-}
-
-export interface FlushIn {
-  readonly fh: number;
-  readonly lockOwner: bigint;
-}
-export function flush(input: Input): FlushIn {
-  const fh = input.u64();
-  input.skip(8);
-  return { fh, lockOwner: input.big() };
-}
-
-export interface FsyncIn {
-  readonly fh: number;
-  readonly datasync: boolean;
-}
-export function fsync(input: Input): FsyncIn {
-  return { fh: input.u64(), datasync: (input.u32() & FSYNC_FDATASYNC) !== 0 };
-}
-
 export interface SetxattrIn {
   readonly flags: number;
   readonly killSgid: boolean;
@@ -233,78 +171,6 @@ export function listxattr(input: Input): number {
   const size = input.u32();
   input.skip(4);
   return size;
-}
-
-export function lock(input: Input): LockArgs {
-  const fh = input.u64();
-  const owner = input.big();
-  const start = input.big();
-  const end = input.big();
-  const type = input.u32();
-  const pid = input.u32();
-  const isFlock = (input.u32() & LK_FLOCK) !== 0;
-  return { fh, owner, range: { type, pid, start, end }, isFlock };
-}
-
-export function access(input: Input): number {
-  return input.u32();
-}
-
-export interface IoctlIn {
-  readonly fh: number;
-  readonly command: number;
-  readonly argument: bigint;
-  readonly outputBytes: number;
-  readonly data: Uint8Array;
-}
-export function ioctl(input: Input): IoctlIn {
-  const fh = input.u64();
-  input.skip(4);
-  const command = input.u32();
-  const argument = input.big();
-  const inputBytes = input.u32();
-  const outputBytes = input.u32();
-  return { fh, command, argument, outputBytes, data: input.bytes(inputBytes) };
-}
-
-export interface FallocateIn {
-  readonly fh: number;
-  readonly offset: number;
-  readonly length: number;
-  readonly mode: number;
-}
-export function fallocate(input: Input): FallocateIn {
-  return { fh: input.u64(), offset: input.u64(), length: input.u64(), mode: input.u32() };
-}
-
-export interface LseekIn {
-  readonly fh: number;
-  readonly offset: number;
-  readonly whence: number;
-}
-export function lseek(input: Input): LseekIn {
-  return { fh: input.u64(), offset: input.u64(), whence: input.u32() };
-}
-
-export interface CopyIn {
-  readonly fh: number;
-  readonly offset: number;
-  readonly toIno: number;
-  readonly toFh: number;
-  readonly toOffset: number;
-  readonly length: number;
-  readonly flags: number;
-}
-export function copyFileRange(input: Input): CopyIn {
-  return {
-    fh: input.u64(),
-    offset: input.u64(),
-    toIno: input.ino(),
-    toFh: input.u64(),
-    toOffset: input.u64(),
-    length: input.u64(),
-    flags: input.u64(),
-  };
 }
 
 /** Calls `each(ino, nlookup)` for every whole pair. */

@@ -38,7 +38,13 @@ export class Dirents implements DirentSink {
     this.#dirent(name, ino, type, offset, end);
     return true;
   }
-  addPlus(name: string, ino: number, type: number, offset: number, entry: EntryReply | undefined): boolean {
+  addPlus(
+    name: string,
+    ino: number,
+    type: number,
+    offset: number,
+    entry: EntryReply | undefined,
+  ): boolean {
     const end = this.#at + padded(ENTRY_OUT + DIRENT_BYTES + name.length);
     if (end > this.#limit) return false;
     this.#out.seek(this.#at);

@@ -37,7 +37,14 @@ export class Dispatcher {
   piecesHeader = 0;
   #piecesRow: Row | undefined;
 
-  constructor(ops: FuseOperations, input: Input, out: Output, transport: Transport, trusted: boolean, terms: Terms) {
+  constructor(
+    ops: FuseOperations,
+    input: Input,
+    out: Output,
+    transport: Transport,
+    trusted: boolean,
+    terms: Terms,
+  ) {
     this.#ops = ops;
     this.#rows = rowsOf(ops);
     this.#input = input;
@@ -115,7 +122,8 @@ export class Dispatcher {
     const input = this.#input;
     try {
       if (input.opcode === op.FORGET) this.#ops.forget(input.nodeid, input.u64());
-      else if (input.opcode === op.BATCH_FORGET) batchForget(input, (ino, n) => this.#ops.forget(ino, n));
+      else if (input.opcode === op.BATCH_FORGET)
+        batchForget(input, (ino, n) => this.#ops.forget(ino, n));
       else if (input.opcode === op.INTERRUPT) this.pending.interrupt(input.u64());
     } catch (e) {
       if (e !== EINVAL) report("FORGET", input.nodeid, e);

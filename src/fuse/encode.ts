@@ -1,7 +1,15 @@
 // The results of each opcode, written as the kernel's structs. Works on anything that takes numbers in order:
 // the reply buffer, or the buffer of a directory listing.
 import { ATTR_BYTES, ENTRY_OUT, STATX_BASIC_STATS } from "./abi.ts";
-import type { AttrReply, EntryReply, IoctlReply, LockRange, OpenReply, StatAttr, StatfsReply } from "./operations.ts";
+import type {
+  AttrReply,
+  EntryReply,
+  IoctlReply,
+  LockRange,
+  OpenReply,
+  StatAttr,
+  StatfsReply,
+} from "./operations.ts";
 import type { Output } from "./output.ts";
 
 function wholeSeconds(ms: number): number {
@@ -56,7 +64,10 @@ export function open(out: Output, o: OpenReply): void {
   out.u32(0);
 }
 
-export function create(out: Output, c: { readonly entry: EntryReply; readonly open: OpenReply }): void {
+export function create(
+  out: Output,
+  c: { readonly entry: EntryReply; readonly open: OpenReply },
+): void {
   entry(out, c.entry);
   open(out, c.open);
 }
@@ -144,4 +155,3 @@ export function noEntry(out: Output): void {
 export function isDots(name: string): boolean {
   return name === "." || name === "..";
 }
-

@@ -55,7 +55,8 @@ export class Input {
     while (at + 8 <= end) {
       const size = this.#view.getUint32(at, true);
       if (size < 8 || at + size > end) return;
-      if (this.#view.getUint32(at + 4, true) === EXT_GROUPS) this.groups = this.#readGroups(at + 8, at + size);
+      if (this.#view.getUint32(at + 4, true) === EXT_GROUPS)
+        this.groups = this.#readGroups(at + 8, at + size);
       at += (size + 7) & ~7;
     }
   }

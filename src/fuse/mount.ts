@@ -26,7 +26,14 @@ export class MountError extends Error {
 
 /** MS_* bits of mount(2). Without "suid" and "dev" set-id bits and devices have no effect. */
 const BITS: Readonly<Record<string, number>> = {
-  ro: 1, nosuid: 2, nodev: 4, noexec: 8, sync: 16, dirsync: 128, noatime: 1024, nodiratime: 2048,
+  ro: 1,
+  nosuid: 2,
+  nodev: 4,
+  noexec: 8,
+  sync: 16,
+  dirsync: 128,
+  noatime: 1024,
+  nodiratime: 2048,
 };
 const NEUTRAL = new Set(["rw", "suid", "dev", "exec", "async", "atime", "relatime"]);
 const STAT_MS = 5000;
@@ -39,7 +46,9 @@ export async function mountFuse(options: MountOptions): Promise<number> {
       throw new MountError(`mount option "${flag}" is not known: leave it out`);
     }
   }
-  return process.getuid?.() === 0 ? mountAsRoot(mountpoint, options) : mountAsUser(mountpoint, options);
+  return process.getuid?.() === 0
+    ? mountAsRoot(mountpoint, options)
+    : mountAsUser(mountpoint, options);
 }
 
 /** The resolved path. A dead mount that lies there is taken away. */
@@ -47,17 +56,24 @@ export async function checkMountpoint(path: string): Promise<string> {
   const kind = await kindOf(path);
   if (kind === "dead") await unmount(path, { lazy: true });
   if (kind === "hangs") {
-    throw new MountError(`${path} does not answer: a mount there hangs, unmount it with umount -l ${path}`);
+    throw new MountError(
+      `${path} does not answer: a mount there hangs, unmount it with umount -l ${path}`,
+    );
   }
   const settled = kind === "dead" ? await kindOf(path) : kind;
-  if (settled === "missing") throw new MountError(`mount point ${path} does not exist: create it with mkdir -p ${path}`);
-  if (settled === "file") throw new MountError(`mount point ${path} is not a directory: name a directory`);
-  if (settled !== "directory") throw new MountError(`mount point ${path} cannot be used: ${settled}`);
+  if (settled === "missing")
+    throw new MountError(`mount point ${path} does not exist: create it with mkdir -p ${path}`);
+  if (settled === "file")
+    throw new MountError(`mount point ${path} is not a directory: name a directory`);
+  if (settled !== "directory")
+    throw new MountError(`mount point ${path} cannot be used: ${settled}`);
   const real = await realpath(path);
   if (real === "/") throw new MountError("/ cannot be a mount point: name an empty directory");
   const existing = mountAt(await mountTable(), real);
   if (existing !== undefined && isVolume(existing)) {
-    throw new MountError(`${existing.source} is already mounted on ${real}: unmount it first with jfs umount ${real}`);
+    throw new MountError(
+      `${existing.source} is already mounted on ${real}: unmount it first with jfs umount ${real}`,
+    );
   }
   return real;
 }
@@ -89,19 +105,31 @@ function openDevice(): number {
   } catch (e) {
     const { code } = e as NodeJS.ErrnoException;
     if (code === "ENOENT" || code === "ENXIO" || code === "ENODEV") {
-      throw new MountError("/dev/fuse is missing: load it with modprobe fuse, or give it to the container with --device /dev/fuse");
+      throw new MountError(
+        "/dev/fuse is missing: load it with modprobe fuse, or give it to the container with --device /dev/fuse",
+      );
     }
-    throw new MountError(`/dev/fuse cannot be opened (${code}): in a container add --device /dev/fuse --cap-add SYS_ADMIN`);
+    throw new MountError(
+      `/dev/fuse cannot be opened (${code}): in a container add --device /dev/fuse --cap-add SYS_ADMIN`,
+    );
   }
 }
 
 async function mountAsRoot(mountpoint: string, options: MountOptions): Promise<number> {
   const fd = openDevice();
-  const words = [`fd=${fd}`, "rootmode=40000", "user_id=0", "group_id=0", `max_read=${options.maxRead}`];
+  const words = [
+    `fd=${fd}`,
+    "rootmode=40000",
+    "user_id=0",
+    "group_id=0",
+    `max_read=${options.maxRead}`,
+  ];
   if (options.defaultPermissions) words.push("default_permissions");
   if (options.allowOther) words.push("allow_other");
   const { flags } = options;
-  let bits = (flags.includes("suid") ? 0 : BITS["nosuid"] ?? 0) | (flags.includes("dev") ? 0 : BITS["nodev"] ?? 0);
+  let bits =
+    (flags.includes("suid") ? 0 : (BITS["nosuid"] ?? 0)) |
+    (flags.includes("dev") ? 0 : (BITS["nodev"] ?? 0));
   for (const flag of flags) bits |= BITS[flag] ?? 0;
   const target = Buffer.from(mountpoint).toString("latin1");
   const source = Buffer.from(`JuiceFS:${options.name}`).toString("latin1");
@@ -132,8 +160,14 @@ async function mountAsUser(mountpoint: string, options: MountOptions): Promise<n
 }
 
 function advice(said: string): string {
-  const line = said.trim().split("\n").at(-1)?.replace(/^fusermount3: /, "") ?? "";
-  if (line.includes("user_allow_other")) return "allow_other needs the line user_allow_other in /etc/fuse.conf";
+  const line =
+    said
+      .trim()
+      .split("\n")
+      .at(-1)
+      ?.replace(/^fusermount3: /, "") ?? "";
+  if (line.includes("user_allow_other"))
+    return "allow_other needs the line user_allow_other in /etc/fuse.conf";
   return line === "" ? "it did not say why" : line;
 }
 
@@ -145,7 +179,10 @@ async function fusermount(args: readonly string[], socket: number): Promise<stri
   let said = "";
   child.stderr?.on("data", (data: Buffer) => (said += data.toString()));
   child.on("error", (e: NodeJS.ErrnoException) => {
-    const hint = e.code === "ENOENT" ? "fusermount3 is missing: install it with sudo apt-get install -y fuse3" : e.message;
+    const hint =
+      e.code === "ENOENT"
+        ? "fusermount3 is missing: install it with sudo apt-get install -y fuse3"
+        : e.message;
     reject(new MountError(hint));
   });
   child.on("close", () => resolve(said));

@@ -24,14 +24,21 @@ export function parseMountinfo(text: string): MountEntry[] {
     const [, , device, , mountpoint] = fields;
     const [type, source] = tail;
     if (device === undefined || mountpoint === undefined || type === undefined) continue;
-    entries.push({ mountpoint: unescape(mountpoint), type, source: unescape(source ?? ""), device });
+    entries.push({
+      mountpoint: unescape(mountpoint),
+      type,
+      source: unescape(source ?? ""),
+      device,
+    });
   }
   return entries;
 }
 
 /** The kernel writes blanks and backslashes as octal. */
 function unescape(field: string): string {
-  return field.replaceAll(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8)));
+  return field.replaceAll(/\\([0-7]{3})/g, (_, octal: string) =>
+    String.fromCharCode(Number.parseInt(octal, 8)),
+  );
 }
 
 /** The mount on top at this path. */

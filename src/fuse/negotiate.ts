@@ -66,9 +66,21 @@ export function decodeInit(input: Input): InitIn {
 }
 
 const ALWAYS: readonly InitFlagName[] = [
-  "ASYNC_READ", "ATOMIC_O_TRUNC", "EXPORT_SUPPORT", "BIG_WRITES", "DONT_MASK", "PARALLEL_DIROPS",
-  "ASYNC_DIO", "MAX_PAGES", "CACHE_SYMLINKS", "HANDLE_KILLPRIV_V2", "SETXATTR_EXT", "INIT_EXT",
-  "CREATE_SUPP_GROUP", "HAS_EXPIRE_ONLY", "HAS_IOCTL_DIR",
+  "ASYNC_READ",
+  "ATOMIC_O_TRUNC",
+  "EXPORT_SUPPORT",
+  "BIG_WRITES",
+  "DONT_MASK",
+  "PARALLEL_DIROPS",
+  "ASYNC_DIO",
+  "MAX_PAGES",
+  "CACHE_SYMLINKS",
+  "HANDLE_KILLPRIV_V2",
+  "SETXATTR_EXT",
+  "INIT_EXT",
+  "CREATE_SUPP_GROUP",
+  "HAS_EXPIRE_ONLY",
+  "HAS_IOCTL_DIR",
 ];
 
 function wanted(ops: FuseOperations, options: SessionOptions): InitFlagName[] {
@@ -89,12 +101,18 @@ function isOffered(init: InitIn, flag: InitFlagName): boolean {
 }
 
 /** Undefined when the kernel is older than we can serve. */
-export function negotiate(init: InitIn, ops: FuseOperations, options: SessionOptions): Agreed | undefined {
+export function negotiate(
+  init: InitIn,
+  ops: FuseOperations,
+  options: SessionOptions,
+): Agreed | undefined {
   if (init.major !== KERNEL_VERSION || init.minor < OLDEST_MINOR) return undefined;
   const minor = Math.min(init.minor, NEWEST_MINOR);
   const flags = new Set(wanted(ops, options).filter((flag) => isOffered(init, flag)));
   // Without MAX_PAGES the kernel sends at most 32 pages whatever it is told.
-  const maxWrite = flags.has("MAX_PAGES") ? options.maxWrite : Math.min(options.maxWrite, 32 * 4096);
+  const maxWrite = flags.has("MAX_PAGES")
+    ? options.maxWrite
+    : Math.min(options.maxWrite, 32 * 4096);
   return {
     minor,
     maxWrite,

@@ -66,7 +66,13 @@ export interface DirentSink {
   /** False when the entry does not fit: stop, and do not count it. `offset` = where READDIR goes on after it. */
   add(name: string, ino: number, type: number, offset: number): boolean;
   /** READDIRPLUS; `entry` undefined = a name without attributes. */
-  addPlus(name: string, ino: number, type: number, offset: number, entry: EntryReply | undefined): boolean;
+  addPlus(
+    name: string,
+    ino: number,
+    type: number,
+    offset: number,
+    entry: EntryReply | undefined,
+  ): boolean;
 }
 
 export interface StatfsReply {
@@ -111,44 +117,149 @@ export interface FuseOperations {
   setattr(req: Request, ino: number, args: SetattrArgs): MaybePromise<AttrReply>;
   readlink(req: Request, ino: number): MaybePromise<string>;
   /** `mode` with type bits. */
-  mknod(req: Request, parent: number, name: string, mode: number, rdev: number, umask: number): MaybePromise<EntryReply>;
-  mkdir(req: Request, parent: number, name: string, mode: number, umask: number): MaybePromise<EntryReply>;
+  mknod(
+    req: Request,
+    parent: number,
+    name: string,
+    mode: number,
+    rdev: number,
+    umask: number,
+  ): MaybePromise<EntryReply>;
+  mkdir(
+    req: Request,
+    parent: number,
+    name: string,
+    mode: number,
+    umask: number,
+  ): MaybePromise<EntryReply>;
   symlink(req: Request, parent: number, name: string, target: string): MaybePromise<EntryReply>;
   unlink(req: Request, parent: number, name: string): MaybePromise<void>;
   rmdir(req: Request, parent: number, name: string): MaybePromise<void>;
-  rename(req: Request, parent: number, name: string, newParent: number, newName: string, flags: number): MaybePromise<void>;
+  rename(
+    req: Request,
+    parent: number,
+    name: string,
+    newParent: number,
+    newName: string,
+    flags: number,
+  ): MaybePromise<void>;
   link(req: Request, ino: number, newParent: number, newName: string): MaybePromise<EntryReply>;
   /** `killSuidgid`: with O_TRUNC by a caller who may not keep them, the set-id bits go (HANDLE_KILLPRIV_V2). */
   open(req: Request, ino: number, flags: number, killSuidgid?: boolean): MaybePromise<OpenReply>;
-  create(req: Request, parent: number, name: string, flags: number, mode: number, umask: number): MaybePromise<{ readonly entry: EntryReply; readonly open: OpenReply }>;
-  tmpfile(req: Request, parent: number, flags: number, mode: number, umask: number): MaybePromise<{ readonly entry: EntryReply; readonly open: OpenReply }>;
+  create(
+    req: Request,
+    parent: number,
+    name: string,
+    flags: number,
+    mode: number,
+    umask: number,
+  ): MaybePromise<{ readonly entry: EntryReply; readonly open: OpenReply }>;
+  tmpfile(
+    req: Request,
+    parent: number,
+    flags: number,
+    mode: number,
+    umask: number,
+  ): MaybePromise<{ readonly entry: EntryReply; readonly open: OpenReply }>;
   /** At most `size` bytes; fewer only at the end of the file. The pieces must stay unchanged until this turn ends. */
-  read(req: Request, ino: number, fh: number, offset: number, size: number, flags: number): MaybePromise<ReadReply>;
+  read(
+    req: Request,
+    ino: number,
+    fh: number,
+    offset: number,
+    size: number,
+    flags: number,
+  ): MaybePromise<ReadReply>;
   /** `data` is a view of the request buffer: valid only until this method returns. Answers bytes taken. */
-  write(req: Request, ino: number, fh: number, offset: number, data: Uint8Array, writeFlags: number, openFlags: number): MaybePromise<number>;
+  write(
+    req: Request,
+    ino: number,
+    fh: number,
+    offset: number,
+    data: Uint8Array,
+    writeFlags: number,
+    openFlags: number,
+  ): MaybePromise<number>;
   flush(req: Request, ino: number, fh: number, lockOwner: bigint): MaybePromise<void>;
-  release(req: Request, ino: number, fh: number, flags: number, releaseFlags: number, lockOwner: bigint): MaybePromise<void>;
+  release(
+    req: Request,
+    ino: number,
+    fh: number,
+    flags: number,
+    releaseFlags: number,
+    lockOwner: bigint,
+  ): MaybePromise<void>;
   fsync(req: Request, ino: number, fh: number, datasync: boolean): MaybePromise<void>;
   opendir(req: Request, ino: number, flags: number): MaybePromise<OpenReply>;
-  readdir(req: Request, ino: number, fh: number, offset: number, sink: DirentSink): MaybePromise<void>;
-  readdirplus(req: Request, ino: number, fh: number, offset: number, sink: DirentSink): MaybePromise<void>;
+  readdir(
+    req: Request,
+    ino: number,
+    fh: number,
+    offset: number,
+    sink: DirentSink,
+  ): MaybePromise<void>;
+  readdirplus(
+    req: Request,
+    ino: number,
+    fh: number,
+    offset: number,
+    sink: DirentSink,
+  ): MaybePromise<void>;
   releasedir(req: Request, ino: number, fh: number): MaybePromise<void>;
   fsyncdir(req: Request, ino: number, fh: number, datasync: boolean): MaybePromise<void>;
   statfs(req: Request, ino: number): MaybePromise<StatfsReply>;
   getxattr(req: Request, ino: number, name: string): MaybePromise<Uint8Array>;
-  setxattr(req: Request, ino: number, name: string, value: Uint8Array, flags: number, killSgid: boolean): MaybePromise<void>;
+  setxattr(
+    req: Request,
+    ino: number,
+    name: string,
+    value: Uint8Array,
+    flags: number,
+    killSgid: boolean,
+  ): MaybePromise<void>;
   listxattr(req: Request, ino: number): MaybePromise<readonly string[]>;
   removexattr(req: Request, ino: number, name: string): MaybePromise<void>;
   access?(req: Request, ino: number, mask: number): MaybePromise<void>;
-  fallocate(req: Request, ino: number, fh: number, offset: number, length: number, mode: number): MaybePromise<void>;
+  fallocate(
+    req: Request,
+    ino: number,
+    fh: number,
+    offset: number,
+    length: number,
+    mode: number,
+  ): MaybePromise<void>;
   /** whence: SEEK_DATA 3, SEEK_HOLE 4. */
-  lseek(req: Request, ino: number, fh: number, offset: number, whence: number): MaybePromise<number>;
-  copyFileRange(req: Request, ino: number, fh: number, offset: number, toIno: number, toFh: number, toOffset: number, length: number, flags: number): MaybePromise<number>;
+  lseek(
+    req: Request,
+    ino: number,
+    fh: number,
+    offset: number,
+    whence: number,
+  ): MaybePromise<number>;
+  copyFileRange(
+    req: Request,
+    ino: number,
+    fh: number,
+    offset: number,
+    toIno: number,
+    toFh: number,
+    toOffset: number,
+    length: number,
+    flags: number,
+  ): MaybePromise<number>;
   syncfs(req: Request, ino: number): MaybePromise<void>;
   statx?(req: Request, ino: number, fh: number | undefined): MaybePromise<AttrReply>;
   getlk?(req: Request, ino: number, args: LockArgs): MaybePromise<LockRange>;
   setlk?(req: Request, ino: number, args: LockArgs, wait: boolean): MaybePromise<void>;
-  ioctl?(req: Request, ino: number, fh: number, command: number, argument: bigint, input: Uint8Array, outputBytes: number): MaybePromise<IoctlReply>;
+  ioctl?(
+    req: Request,
+    ino: number,
+    fh: number,
+    command: number,
+    argument: bigint,
+    input: Uint8Array,
+    outputBytes: number,
+  ): MaybePromise<IoctlReply>;
   destroy?(): void;
 
   /** Brackets the requests that are decoded in one turn; see MetaStore.beginTurn. */

@@ -73,7 +73,8 @@ export class Output {
     this.end = 0;
     while (from < end) {
       const length = this.#view.getUint32(from, true);
-      const unique = this.#view.getUint32(from + 12, true) * TWO32 + this.#view.getUint32(from + 8, true);
+      const unique =
+        this.#view.getUint32(from + 12, true) * TWO32 + this.#view.getUint32(from + 8, true);
       this.error(unique, errno);
       from += (length + 7) & ~7;
     }

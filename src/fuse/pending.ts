@@ -59,6 +59,6 @@ export class PendingRequests {
   }
   /** The connection is gone: who waits for a lock must stop waiting. */
   interruptAll(): void {
-    for (const request of [...this.#byUnique.values()]) request.interrupt();
+    for (const request of this.#byUnique.values()) request.interrupt();
   }
 }

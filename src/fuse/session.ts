@@ -3,13 +3,13 @@
 import { constants } from "node:os";
 import { EIO, FsError, FsFault } from "../util/errno.ts";
 import { log } from "../util/log.ts";
-import { IN_HEADER, NEWEST_MINOR, op } from "./abi.ts";
+import { IN_HEADER, op } from "./abi.ts";
 import { openChannel } from "./channel.ts";
 import type { Channel } from "./channel.ts";
 import { DirentsPool } from "./dirents.ts";
 import { Dispatcher, report } from "./dispatch.ts";
 import { Input } from "./input.ts";
-import { decodeInit, encodeInit, negotiate } from "./negotiate.ts";
+import { greet } from "./greet.ts";
 import type { Agreed, SessionOptions } from "./negotiate.ts";
 import { Notifications } from "./notifications.ts";
 import type { FuseOperations } from "./operations.ts";
@@ -47,15 +47,28 @@ export class FuseSession {
     this.#ops = ops;
     this.#options = options;
     const replyBytes = HELD_BYTES + options.maxWrite + LARGEST_EXTRA;
-    this.#channel = openChannel(fd, options.maxWrite, replyBytes, (status) => this.#onReadable(status));
+    this.#channel = openChannel(fd, options.maxWrite, replyBytes, (status) =>
+      this.#onReadable(status),
+    );
     this.#input = new Input(this.#channel.request);
     this.#out = new Output(this.#channel.reply);
-    const terms = { maxWrite: options.maxWrite, setxattrExtension: false, dirents: new DirentsPool() };
+    const terms = {
+      maxWrite: options.maxWrite,
+      setxattrExtension: false,
+      dirents: new DirentsPool(),
+    };
     const transport = {
       flush: (): void => this.#sendLate(undefined),
       sendPieces: (): void => this.#sendLate(this.#dispatcher.pieces),
     };
-    this.#dispatcher = new Dispatcher(ops, this.#input, this.#out, transport, options.trusted, terms);
+    this.#dispatcher = new Dispatcher(
+      ops,
+      this.#input,
+      this.#out,
+      transport,
+      options.trusted,
+      terms,
+    );
     // Nobody may be waiting for it when the connection ends before INIT.
     this.#ready.promise.catch(() => undefined);
   }
@@ -251,7 +264,10 @@ export class FuseSession {
   /** Nothing to receive. Answers that are still being made come by the event loop, so wait there, awake for a while. */
   #rest(): void {
     const now = performance.now();
-    if (this.#dispatcher.pending.size > 0 && (now - this.#lastRequestAt) * 1000 < this.#spin.micros) {
+    if (
+      this.#dispatcher.pending.size > 0 &&
+      (now - this.#lastRequestAt) * 1000 < this.#spin.micros
+    ) {
       this.#continueSoon();
       return;
     }
@@ -275,33 +291,10 @@ export class FuseSession {
     this.#channel.status[0] = 0;
   }
 
-  /** The first request; a kernel with a newer major version asks again after we said ours. */
   #init(): void {
-    const { unique, opcode } = this.#input;
-    if (opcode !== op.INIT) {
-      this.#out.error(unique, EIO.errno);
-      return;
-    }
-    const init = decodeInit(this.#input);
-    const agreed = negotiate(init, this.#ops, this.#options);
-    if (agreed === undefined && init.major > 7) {
-      this.#out.begin(unique);
-      this.#out.u32(7);
-      this.#out.u32(NEWEST_MINOR);
-      this.#out.zeros(56);
-      this.#out.finish();
-      return;
-    }
-    if (agreed === undefined) {
-      this.#out.error(unique, constants.errno.EPROTO);
-      this.#ready.reject(
-        new Error(`the kernel speaks FUSE ${init.major}.${init.minor}, jfs needs 7.31: Linux 5.4 or newer is needed`),
-      );
-      return;
-    }
-    this.#out.begin(unique);
-    encodeInit(this.#out, agreed, this.#options);
-    this.#out.finish();
+    const agreed = greet(this.#input, this.#out, this.#ops, this.#options);
+    if (agreed instanceof Error) this.#ready.reject(agreed);
+    if (agreed === undefined || agreed instanceof Error) return;
     this.#notifications = new Notifications(this.#channel, this.#out, agreed);
     this.#dispatcher.setTerms({
       maxWrite: agreed.maxWrite,

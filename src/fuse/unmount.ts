@@ -31,7 +31,8 @@ export async function unmount(path: string, options: UnmountOptions = {}): Promi
 }
 
 function sentence(path: string, code: string): string {
-  if (code === "EBUSY") return `${path} is in use: end the processes that use it (fuser -vm ${path}) or unmount lazily with -f`;
+  if (code === "EBUSY")
+    return `${path} is in use: end the processes that use it (fuser -vm ${path}) or unmount lazily with -f`;
   if (code === "EINVAL") return `${path} is not a mount point: findmnt shows what is mounted where`;
   if (code === "ENOENT") return `${path} does not exist: findmnt shows what is mounted where`;
   if (code === "EPERM") return `${path} belongs to another user: unmount it as root`;

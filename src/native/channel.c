@@ -14,12 +14,6 @@
 #include <unistd.h>
 #include <uv.h>
 
-// The addon links before every part of it is written.
-__attribute__((weak)) void blockio_init(napi_env env, napi_value exports) {
-  (void)env;
-  (void)exports;
-}
-
 enum { OUT_HEADER = 16, MAX_PIECES = 1024 };
 
 typedef struct {

@@ -28,48 +28,97 @@ function generator(start: number): (limit: number) => number {
 }
 
 const attr = {
-  ino: 2, size: 2 ** 52, blocks: 1, atime: -1, mtime: 0, ctime: 2 ** 33, atimensec: 0, mtimensec: 0, ctimensec: 0,
-  mode: 0o100644, nlink: 1, uid: 0, gid: 0, rdev: 0, blksize: 4096,
+  ino: 2,
+  size: 2 ** 52,
+  blocks: 1,
+  atime: -1,
+  mtime: 0,
+  ctime: 2 ** 33,
+  atimensec: 0,
+  mtimensec: 0,
+  ctimensec: 0,
+  mode: 0o100644,
+  nlink: 1,
+  uid: 0,
+  gid: 0,
+  rdev: 0,
+  blksize: 4096,
 };
 const entry = { ino: 2, generation: 0, attr, entryTimeoutMs: 0.5, attrTimeoutMs: 1e9 };
 const shapes: Readonly<Record<string, unknown>> = {
-  lookup: entry, mknod: entry, mkdir: entry, symlink: entry, link: entry,
-  getattr: { attr, attrTimeoutMs: 0 }, setattr: { attr, attrTimeoutMs: 0 }, statx: { attr, attrTimeoutMs: 0 },
-  readlink: "target", open: { fh: 1, flags: 0 }, opendir: { fh: 1, flags: 0 },
-  create: { entry, open: { fh: 1, flags: 0 } }, tmpfile: { entry, open: { fh: 1, flags: 0 } },
-  write: 1, lseek: 1, copyFileRange: 1, read: [new Uint8Array(3), new Uint8Array(0)], getxattr: new Uint8Array(7), listxattr: ["user.a", "user.b"],
-  statfs: { blocks: 1, bfree: 1, bavail: 1, files: 1, ffree: 1, bsize: 4096, namelen: 255, frsize: 4096 },
-  getlk: { type: 2, pid: 0, start: 0n, end: 1n }, ioctl: { result: 0, data: new Uint8Array(4) },
+  lookup: entry,
+  mknod: entry,
+  mkdir: entry,
+  symlink: entry,
+  link: entry,
+  getattr: { attr, attrTimeoutMs: 0 },
+  setattr: { attr, attrTimeoutMs: 0 },
+  statx: { attr, attrTimeoutMs: 0 },
+  readlink: "target",
+  open: { fh: 1, flags: 0 },
+  opendir: { fh: 1, flags: 0 },
+  create: { entry, open: { fh: 1, flags: 0 } },
+  tmpfile: { entry, open: { fh: 1, flags: 0 } },
+  write: 1,
+  lseek: 1,
+  copyFileRange: 1,
+  read: [new Uint8Array(3), new Uint8Array(0)],
+  getxattr: new Uint8Array(7),
+  listxattr: ["user.a", "user.b"],
+  statfs: {
+    blocks: 1,
+    bfree: 1,
+    bavail: 1,
+    files: 1,
+    ffree: 1,
+    bsize: 4096,
+    namelen: 255,
+    frsize: 4096,
+  },
+  getlk: { type: 2, pid: 0, start: 0n, end: 1n },
+  ioctl: { result: 0, data: new Uint8Array(4) },
 };
 
 /** Every method answers its shape, at once or later, or fails in one of three ways. */
 function stub(random: (limit: number) => number): FuseOperations {
-  return new Proxy({}, {
-    get(_, name: string) {
-      return (...args: unknown[]) => {
-        const sink = args.at(-1) as { add?: (n: string, i: number, t: number, o: number) => boolean } | undefined;
-        if (name === "readdir") while (sink?.add?.("entry", 3, 8, 9) === true);
-        if (name === "forget") {
-          if (random(5) === 0) throw new TypeError("a bug");
-          return undefined;
-        }
-        switch (random(10)) {
-          case 0: throw ENOENT;
-          case 1: throw new TypeError("a bug");
-          case 2: return Promise.reject(new Error("later"));
-          case 3: return Promise.resolve(shapes[name]);
-          default: return shapes[name];
-        }
-      };
+  return new Proxy(
+    {},
+    {
+      get(_, name: string) {
+        return (...args: unknown[]) => {
+          const sink = args.at(-1) as
+            | { add?: (n: string, i: number, t: number, o: number) => boolean }
+            | undefined;
+          if (name === "readdir") while (sink?.add?.("entry", 3, 8, 9) === true);
+          if (name === "forget") {
+            if (random(5) === 0) throw new TypeError("a bug");
+            return undefined;
+          }
+          switch (random(10)) {
+            case 0:
+              throw ENOENT;
+            case 1:
+              throw new TypeError("a bug");
+            case 2:
+              return Promise.reject(new Error("later"));
+            case 3:
+              return Promise.resolve(shapes[name]);
+            default:
+              return shapes[name];
+          }
+        };
+      },
     },
-  }) as FuseOperations;
+  ) as FuseOperations;
 }
 
 function mangled(random: (limit: number) => number, unique: number): Buffer {
   const opcode = random(30) === 0 ? random(2 ** 31) : random(58);
   const body = Buffer.alloc(random(3) === 0 ? random(12) : random(160));
   const style = random(4);
-  for (let i = 0; i < body.length; i++) body[i] = style === 0 ? random(256) : style === 1 ? random(4) : style === 2 ? 0 : 97 + random(2);
+  for (let i = 0; i < body.length; i++)
+    body[i] =
+      style === 0 ? random(256) : style === 1 ? random(4) : style === 2 ? 0 : 97 + random(2);
   const extension = random(20) === 0 ? random(30) : 0;
   return request({ opcode, unique, nodeid: BigInt(random(5)), extension }, body);
 }
@@ -90,7 +139,7 @@ test(`random requests get exactly one answer (seed ${seed})`, async () => {
     answers.set(unique, (answers.get(unique) ?? 0) + 1);
   };
   const drain = (): void => {
-    for (let at = 0; at < out.end; ) {
+    for (let at = 0; at < out.end;) {
       const length = replyArea.readUInt32LE(at);
       count(replyArea.subarray(at, at + length));
       at += (length + 7) & ~7;
@@ -102,7 +151,14 @@ test(`random requests get exactly one answer (seed ${seed})`, async () => {
     count(Buffer.concat([replyArea.subarray(header, header + 16), ...parts]));
   };
   const terms = { maxWrite: 1 << 16, setxattrExtension: true, dirents: new DirentsPool() };
-  const dispatcher = new Dispatcher(stub(random), input, out, { flush: drain, sendPieces: drainPieces }, true, terms);
+  const dispatcher = new Dispatcher(
+    stub(random),
+    input,
+    out,
+    { flush: drain, sendPieces: drainPieces },
+    true,
+    terms,
+  );
   for (let i = 0; i < ROUNDS; i++) {
     const bytes = mangled(random, 2 * i + 2);
     area.fill(0xff);

@@ -40,8 +40,16 @@ export class MemoryFs implements fuse.FuseOperations {
   #make(mode: number, uid: number, gid: number, ino: number = this.#nextIno++): Node {
     const mtime = Math.floor(Date.now() / 1000);
     const node: Node = {
-      ino, mode, uid, gid, mtime, nlink: 1, rdev: 0,
-      data: Buffer.alloc(0), entries: new Map(), xattrs: new Map(),
+      ino,
+      mode,
+      uid,
+      gid,
+      mtime,
+      nlink: 1,
+      rdev: 0,
+      data: Buffer.alloc(0),
+      entries: new Map(),
+      xattrs: new Map(),
     };
     this.#nodes.set(ino, node);
     return node;
@@ -54,14 +62,32 @@ export class MemoryFs implements fuse.FuseOperations {
   #stat(node: Node): fuse.StatAttr {
     const size = node.data.length;
     return {
-      ino: node.ino, size, blocks: Math.ceil(size / 512), mode: node.mode, nlink: node.nlink,
-      uid: node.uid, gid: node.gid, rdev: node.rdev, blksize: 4096,
-      atime: node.mtime, mtime: node.mtime, ctime: node.mtime, atimensec: 0, mtimensec: 0, ctimensec: 0,
+      ino: node.ino,
+      size,
+      blocks: Math.ceil(size / 512),
+      mode: node.mode,
+      nlink: node.nlink,
+      uid: node.uid,
+      gid: node.gid,
+      rdev: node.rdev,
+      blksize: 4096,
+      atime: node.mtime,
+      mtime: node.mtime,
+      ctime: node.mtime,
+      atimensec: 0,
+      mtimensec: 0,
+      ctimensec: 0,
     };
   }
   #entry(node: Node): fuse.EntryReply {
     const ms = this.entryTimeoutMs;
-    return { ino: node.ino, generation: 1, attr: this.#stat(node), entryTimeoutMs: ms, attrTimeoutMs: ms };
+    return {
+      ino: node.ino,
+      generation: 1,
+      attr: this.#stat(node),
+      entryTimeoutMs: ms,
+      attrTimeoutMs: ms,
+    };
   }
   #add(req: fuse.Request, parent: number, name: string, mode: number): Node {
     const dir = this.#node(parent);
@@ -99,12 +125,25 @@ export class MemoryFs implements fuse.FuseOperations {
   readlink(_req: fuse.Request, ino: number): string {
     return this.#node(ino).data.toString("latin1");
   }
-  mknod(req: fuse.Request, parent: number, name: string, mode: number, rdev: number, umask: number): fuse.EntryReply {
+  mknod(
+    req: fuse.Request,
+    parent: number,
+    name: string,
+    mode: number,
+    rdev: number,
+    umask: number,
+  ): fuse.EntryReply {
     const node = this.#add(req, parent, name, mode & ~umask);
     node.rdev = rdev;
     return this.#entry(node);
   }
-  mkdir(req: fuse.Request, parent: number, name: string, mode: number, umask: number): fuse.EntryReply {
+  mkdir(
+    req: fuse.Request,
+    parent: number,
+    name: string,
+    mode: number,
+    umask: number,
+  ): fuse.EntryReply {
     return this.#entry(this.#add(req, parent, name, S_IFDIR | (mode & ~umask)));
   }
   symlink(req: fuse.Request, parent: number, name: string, target: string): fuse.EntryReply {
@@ -124,7 +163,14 @@ export class MemoryFs implements fuse.FuseOperations {
     if ((this.#node(parent).entries.get(name)?.entries.size ?? 0) > 0) throw ENOTEMPTY;
     this.unlink(req, parent, name);
   }
-  rename(_req: fuse.Request, parent: number, name: string, newParent: number, newName: string, flags: number): void {
+  rename(
+    _req: fuse.Request,
+    parent: number,
+    name: string,
+    newParent: number,
+    newName: string,
+    flags: number,
+  ): void {
     const node = this.#node(parent).entries.get(name);
     if (node === undefined) throw ENOENT;
     const to = this.#node(newParent).entries;
@@ -144,14 +190,27 @@ export class MemoryFs implements fuse.FuseOperations {
     if ((flags & 0o1000) !== 0) this.#resize(this.#node(ino), 0);
     return { fh: ino, flags: 0 };
   }
-  create(req: fuse.Request, parent: number, name: string, _flags: number, mode: number, umask: number): {
+  create(
+    req: fuse.Request,
+    parent: number,
+    name: string,
+    _flags: number,
+    mode: number,
+    umask: number,
+  ): {
     entry: fuse.EntryReply;
     open: fuse.OpenReply;
   } {
     const node = this.#add(req, parent, name, S_IFREG | (mode & ~umask & 0o7777));
     return { entry: this.#entry(node), open: { fh: node.ino, flags: 0 } };
   }
-  tmpfile(req: fuse.Request, _parent: number, _flags: number, mode: number, umask: number): {
+  tmpfile(
+    req: fuse.Request,
+    _parent: number,
+    _flags: number,
+    mode: number,
+    umask: number,
+  ): {
     entry: fuse.EntryReply;
     open: fuse.OpenReply;
   } {
@@ -183,14 +242,26 @@ export class MemoryFs implements fuse.FuseOperations {
   opendir(_req: fuse.Request, ino: number): fuse.OpenReply {
     return { fh: ino, flags: 0 };
   }
-  readdir(_req: fuse.Request, ino: number, _fh: number, offset: number, sink: fuse.DirentSink): void {
+  readdir(
+    _req: fuse.Request,
+    ino: number,
+    _fh: number,
+    offset: number,
+    sink: fuse.DirentSink,
+  ): void {
     const list = this.#list(ino);
     for (let i = offset; i < list.length; i++) {
       const [name, node] = list[i]!;
       if (!sink.add(name, node.ino, node.mode >> 12, i + 1)) return;
     }
   }
-  readdirplus(_req: fuse.Request, ino: number, _fh: number, offset: number, sink: fuse.DirentSink): void {
+  readdirplus(
+    _req: fuse.Request,
+    ino: number,
+    _fh: number,
+    offset: number,
+    sink: fuse.DirentSink,
+  ): void {
     const list = this.#list(ino);
     for (let i = offset; i < list.length; i++) {
       const [name, node] = list[i]!;
@@ -204,7 +275,16 @@ export class MemoryFs implements fuse.FuseOperations {
   releasedir(): void {}
   fsyncdir(): void {}
   statfs(): fuse.StatfsReply {
-    return { blocks: 1000, bfree: 500, bavail: 400, files: 300, ffree: 200, bsize: 4096, namelen: 255, frsize: 4096 };
+    return {
+      blocks: 1000,
+      bfree: 500,
+      bavail: 400,
+      files: 300,
+      ffree: 200,
+      bsize: 4096,
+      namelen: 255,
+      frsize: 4096,
+    };
   }
   getxattr(_req: fuse.Request, ino: number, name: string): Uint8Array {
     const value = this.#node(ino).xattrs.get(name);
@@ -227,7 +307,16 @@ export class MemoryFs implements fuse.FuseOperations {
   lseek(_req: fuse.Request, ino: number, _fh: number, offset: number, whence: number): number {
     return whence === 3 ? offset : this.#node(ino).data.length;
   }
-  copyFileRange(req: fuse.Request, ino: number, _fh: number, offset: number, toIno: number, toFh: number, toOffset: number, length: number): number {
+  copyFileRange(
+    req: fuse.Request,
+    ino: number,
+    _fh: number,
+    offset: number,
+    toIno: number,
+    toFh: number,
+    toOffset: number,
+    length: number,
+  ): number {
     const data = Buffer.from(this.#node(ino).data.subarray(offset, offset + length));
     return this.write(req, toIno, toFh, toOffset, data);
   }
@@ -252,6 +341,7 @@ export class MemoryFs implements fuse.FuseOperations {
     this.#dirty = false;
   }
   endTurn(): void {
+    if (!this.#dirty) return;
     this.#dirty = false;
     const failure = this.failNextTurn;
     this.failNextTurn = undefined;

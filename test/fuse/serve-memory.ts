@@ -1,7 +1,7 @@
 // The process that serves a MemoryFs for the mount tests: argv = mountpoint, entry timeout in ms. Talks to its
 // parent in lines: "ready {…}" once mounted, "closed" at the end; SIGTERM unmounts, SIGUSR2 prints counters.
 import { mountAndServe } from "../../src/fuse/serve.ts";
-import { EDQUOT } from "../../src/util/errno.ts";
+import { ENOSPC } from "../../src/util/errno.ts";
 import { MemoryFs } from "./memory-fs.ts";
 
 const [mountpoint = "", timeout = "0", allowOther = "1"] = process.argv.slice(2);
@@ -16,15 +16,19 @@ try {
     flags: [],
   });
   const { agreed, session } = mounted;
-  console.log(`ready ${JSON.stringify({ minor: agreed.minor, maxWrite: agreed.maxWrite, flags: [...agreed.flags] })}`);
+  console.log(
+    `ready ${JSON.stringify({ minor: agreed.minor, maxWrite: agreed.maxWrite, flags: [...agreed.flags] })}`,
+  );
   process.stdin.on("data", (data) => {
     for (const line of data.toString().split("\n")) {
       if (line === "unmount") void mounted.unmount({ lazy: true });
-      if (line === "fail") fs.failNextTurn = EDQUOT;
+      if (line === "fail") fs.failNextTurn = ENOSPC;
       if (line === "epoch") console.log(`epoch ${session.notifications?.incEpoch()}`);
-      if (line === "invalidate") console.log(`invalidated ${session.notifications?.invalEntry(1, "cached")}`);
+      if (line === "invalidate")
+        console.log(`invalidated ${session.notifications?.invalEntry(1, "cached")}`);
       if (line === "cpu") console.log(`cpu ${JSON.stringify(process.cpuUsage())}`);
-      if (line === "counters") console.log(`counters ${JSON.stringify({ turns: fs.turns, interrupts: fs.interrupts })}`);
+      if (line === "counters")
+        console.log(`counters ${JSON.stringify({ turns: fs.turns, interrupts: fs.interrupts })}`);
     }
   });
   await session.closed;

@@ -14,13 +14,19 @@ import type { Reply } from "./wire.ts";
 
 const has = (reply: Reply, name: InitFlagName): boolean => {
   const bit = initFlag[name];
-  return ((bit < 32 ? reply.body.readUInt32LE(12) >>> bit : reply.body.readUInt32LE(32) >>> (bit - 32)) & 1) === 1;
+  return (
+    ((bit < 32 ? reply.body.readUInt32LE(12) >>> bit : reply.body.readUInt32LE(32) >>> (bit - 32)) &
+      1) ===
+    1
+  );
 };
-const mkdir = (unique: number, name: string): Buffer => request({ opcode: 9, unique }, [4, 0o755], [4, 0], name);
+const mkdir = (unique: number, name: string): Buffer =>
+  request({ opcode: 9, unique }, [4, 0o755], [4, 0], name);
 const lookup = (unique: number, name: string): Buffer => request({ opcode: 1, unique }, name);
 const setlkw = (unique: number): Buffer =>
   request({ opcode: 33, unique }, [8, 1], [8, 7], [8, 0], [8, 9], [4, 1], [4, 5], [4, 0], [4, 0]);
-const interrupt = (unique: number): Buffer => request({ opcode: 36, unique: unique + 1 }, [8, unique]);
+const interrupt = (unique: number): Buffer =>
+  request({ opcode: 36, unique: unique + 1 }, [8, unique]);
 
 test("INIT at 7.31: no flags beyond bit 31, SETXATTR is short", async () => {
   const fs = new MemoryFs();
@@ -59,7 +65,10 @@ test("INIT at 7.31 without MAX_PAGES and SETXATTR_EXT", async () => {
 });
 
 test("INIT at 7.36 and at the newest", async () => {
-  for (const [minor, epoch] of [[36, false], [45, true]] as const) {
+  for (const [minor, epoch] of [
+    [36, false],
+    [45, true],
+  ] as const) {
     const kernel = new FakeKernel(new MemoryFs());
     const reply = await kernel.init(minor);
     assert.is(reply.body.readUInt32LE(4), minor);
@@ -98,7 +107,11 @@ test("INIT of a kernel that is too old, and requests before INIT, are refused", 
 
 test("options ask for flags", async () => {
   const kernel = new FakeKernel(new MemoryFs(), {
-    writebackCache: true, posixAcl: true, autoInvalData: true, readdirplus: "never", maxWrite: 65536,
+    writebackCache: true,
+    posixAcl: true,
+    autoInvalData: true,
+    readdirplus: "never",
+    maxWrite: 65536,
   });
   const reply = await kernel.init();
   assert.is(has(reply, "WRITEBACK_CACHE"), true);
@@ -111,7 +124,10 @@ test("options ask for flags", async () => {
 });
 
 test("no lock flags without lock operations", async () => {
-  const fs = Object.assign(new MemoryFs(), { getlk: undefined, setlk: undefined }) as unknown as FuseOperations;
+  const fs = Object.assign(new MemoryFs(), {
+    getlk: undefined,
+    setlk: undefined,
+  }) as unknown as FuseOperations;
   const kernel = new FakeKernel(fs);
   const reply = await kernel.init();
   assert.equal([has(reply, "POSIX_LOCKS"), has(reply, "FLOCK_LOCKS")], [false, false]);
@@ -125,9 +141,24 @@ test("one turn for a batch; its replies keep their order", async () => {
   const kernel = new FakeKernel(fs);
   await kernel.init();
   const before = fs.turns;
-  kernel.send(lookup(2, "x"), mkdir(4, "a"), lookup(6, "a"), mkdir(8, "a"), request({ opcode: 99, unique: 10 }));
+  kernel.send(
+    lookup(2, "x"),
+    mkdir(4, "a"),
+    lookup(6, "a"),
+    mkdir(8, "a"),
+    request({ opcode: 99, unique: 10 }),
+  );
   const replies = await kernel.replies(5);
-  assert.equal(replies.map((r) => [r.unique, r.error]), [[2, 2], [4, 0], [6, 0], [8, 17], [10, 38]]);
+  assert.equal(
+    replies.map((r) => [r.unique, r.error]),
+    [
+      [2, 2],
+      [4, 0],
+      [6, 0],
+      [8, 17],
+      [10, 38],
+    ],
+  );
   assert.is(fs.turns, before + 1);
   await kernel.end();
 });
@@ -138,14 +169,39 @@ test("replies of a dirty turn wait for the commit; a failed commit makes errors 
   await kernel.init();
   setLogLevel("error");
   fs.failNextTurn = EDQUOT;
-  const listing = request({ opcode: 28, unique: 10 }, [8, 1], [8, 0], [4, 4096], [4, 0], [8, 0], [4, 0], [4, 0]);
-  const read = request({ opcode: 15, unique: 12, nodeid: 2n }, [8, 1], [8, 0], [4, 4096], [4, 0], [8, 0], [4, 0], [4, 0]);
+  const listing = request(
+    { opcode: 28, unique: 10 },
+    [8, 1],
+    [8, 0],
+    [4, 4096],
+    [4, 0],
+    [8, 0],
+    [4, 0],
+    [4, 0],
+  );
+  const read = request(
+    { opcode: 15, unique: 12, nodeid: 2n },
+    [8, 1],
+    [8, 0],
+    [4, 4096],
+    [4, 0],
+    [8, 0],
+    [4, 0],
+    [4, 0],
+  );
   kernel.send(lookup(2, "x"), mkdir(4, "a"), lookup(6, "a"), lookup(8, "none"), listing, read);
   const replies = await kernel.replies(6);
   // The lookup before the change is answered at once, and so are the bytes of a file.
   assert.equal(
     replies.map((r) => [r.unique, r.error]),
-    [[2, 2], [12, 0], [4, EDQUOT.errno], [6, EDQUOT.errno], [8, EDQUOT.errno], [10, EDQUOT.errno]],
+    [
+      [2, 2],
+      [12, 0],
+      [4, EDQUOT.errno],
+      [6, EDQUOT.errno],
+      [8, EDQUOT.errno],
+      [10, EDQUOT.errno],
+    ],
   );
   kernel.send(lookup(14, "a"));
   assert.is((await kernel.reply()).error, 0);
@@ -159,7 +215,10 @@ test("more replies than fit in one batch", async () => {
   const uniques = Array.from({ length: 200 }, (_, i) => 2 * i + 2);
   for (const u of uniques) kernel.send(u % 4 === 0 ? mkdir(u, `d${u}`) : lookup(u, "none"));
   const replies = await kernel.replies(uniques.length);
-  assert.equal(replies.map((r) => r.unique).toSorted((a, b) => a - b), uniques);
+  assert.equal(
+    replies.map((r) => r.unique).toSorted((a, b) => a - b),
+    uniques,
+  );
   assert.ok(fs.turns >= 4);
   await kernel.end();
 });
@@ -168,7 +227,10 @@ test("promises answer later, out of order", async () => {
   const kernel = new FakeKernel(new MemoryFs());
   await kernel.init();
   kernel.send(request({ opcode: 20, unique: 4 }, [8, 1], [4, 0], [4, 0]), lookup(6, "x"));
-  assert.equal((await kernel.replies(2)).map((r) => r.unique), [6, 4]);
+  assert.equal(
+    (await kernel.replies(2)).map((r) => r.unique),
+    [6, 4],
+  );
   assert.is(kernel.session.pendingRequests, 0);
   await kernel.end();
 });
@@ -219,7 +281,10 @@ test("STATX is answered ENOSYS unless the file system has it", async () => {
   const { body } = await kernel.reply();
   assert.is(body.length, 288);
   assert.is(body.readUInt32LE(32), 0x7ff);
-  assert.equal([body.readUInt32LE(48), body.readUInt16LE(60), body.readBigUInt64LE(64)], [2, 0o40777, 1n]);
+  assert.equal(
+    [body.readUInt32LE(48), body.readUInt16LE(60), body.readBigUInt64LE(64)],
+    [2, 0o40777, 1n],
+  );
   await kernel.end();
 });
 
@@ -228,11 +293,23 @@ test("notifications have the kernel's form", async () => {
   await kernel.init();
   const tell = kernel.session.notifications;
   assert.is(tell?.invalInode(5, -1, 0), true);
-  assert.equal(await kernel.reply(), { unique: 0, error: -2, body: Buffer.from("0500000000000000ffffffffffffffff0000000000000000", "hex") });
+  assert.equal(await kernel.reply(), {
+    unique: 0,
+    error: -2,
+    body: Buffer.from("0500000000000000ffffffffffffffff0000000000000000", "hex"),
+  });
   tell?.invalEntry(1, "ab", true);
-  assert.equal(await kernel.reply(), { unique: 0, error: -3, body: Buffer.from("01000000000000000200000001000000616200", "hex") });
+  assert.equal(await kernel.reply(), {
+    unique: 0,
+    error: -3,
+    body: Buffer.from("01000000000000000200000001000000616200", "hex"),
+  });
   tell?.delete(1, 5, "ab");
-  assert.equal(await kernel.reply(), { unique: 0, error: -6, body: Buffer.from("010000000000000005000000000000000200000000000000616200", "hex") });
+  assert.equal(await kernel.reply(), {
+    unique: 0,
+    error: -6,
+    body: Buffer.from("010000000000000005000000000000000200000000000000616200", "hex"),
+  });
   assert.is(tell?.incEpoch(), true);
   assert.equal(await kernel.reply(), { unique: 0, error: -8, body: Buffer.alloc(0) });
   await kernel.end();

@@ -33,7 +33,15 @@ export function request(header: Header, ...fields: readonly Field[]): Buffer {
   const body = struct(...fields);
   const { unique = 2, nodeid = ROOT, uid = 1000, gid = 1001, pid = 77, extension = 0 } = header;
   const head = struct(
-    [4, 40 + body.length], [4, header.opcode], [8, unique], [8, nodeid], [4, uid], [4, gid], [4, pid], [2, extension], [2, 0],
+    [4, 40 + body.length],
+    [4, header.opcode],
+    [8, unique],
+    [8, nodeid],
+    [4, uid],
+    [4, gid],
+    [4, pid],
+    [2, extension],
+    [2, 0],
   );
   return Buffer.concat([head, body]);
 }
@@ -44,7 +52,8 @@ export interface Reply {
   readonly body: Buffer;
 }
 export function parseReply(message: Buffer): Reply {
-  if (message.readUInt32LE(0) !== message.length) throw new Error("the length of the reply is wrong");
+  if (message.readUInt32LE(0) !== message.length)
+    throw new Error("the length of the reply is wrong");
   return {
     unique: Number(message.readBigUInt64LE(8)),
     error: -message.readInt32LE(4),
@@ -54,9 +63,20 @@ export function parseReply(message: Buffer): Reply {
 
 /** All flags that a new kernel offers. */
 export const ALL_FLAGS = 0xffffffff;
-export function initRequest(minor: number, flags: number = ALL_FLAGS, flags2: number = minor >= 36 ? 0x7ff : 0): Buffer {
+export function initRequest(
+  minor: number,
+  flags: number = ALL_FLAGS,
+  flags2: number = minor >= 36 ? 0x7ff : 0,
+): Buffer {
   const isLong = minor >= 36;
   const offered = isLong ? flags : flags & ~(1 << 30);
   const tail: Field[] = isLong ? [[4, flags2], new Uint8Array(44)] : [];
-  return request({ opcode: 26, unique: 1, nodeid: 0n }, [4, 7], [4, minor], [4, 131072], [4, offered >>> 0], ...tail);
+  return request(
+    { opcode: 26, unique: 1, nodeid: 0n },
+    [4, 7],
+    [4, minor],
+    [4, 131072],
+    [4, offered >>> 0],
+    ...tail,
+  );
 }
