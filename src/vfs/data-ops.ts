@@ -5,6 +5,7 @@ import { EINVAL, ENXIO } from "../util/errno.ts";
 import type { MaybePromise } from "../util/maybe.ts";
 import { isPromise, then } from "../util/maybe.ts";
 import type { VfsCore } from "./core.ts";
+import type { FileWriter } from "./file-writer.ts";
 import type { FileHandle, OpenFile } from "./open-file.ts";
 import type { OpenOps } from "./open-ops.ts";
 import { O_APPEND } from "./open-ops.ts";
@@ -31,53 +32,58 @@ export class DataOps {
 
   read(fh: number, offset: number, size: number): MaybePromise<ReadReply> {
     const handle = this.#open.handle(fh);
-    const { file } = handle;
-    const { writer } = file;
-    if (writer?.isDirty === true) {
-      const end = Math.min(offset + size, Math.max(writer.length, file.length));
-      if (writer.overlaps(offset, end)) return this.#readDirty(handle, offset, end, size);
-    }
-    if (file.length >= 0 && !this.#core.meta.isShared)
-      return this.#readClean(handle, offset, size, file.length);
-    return this.#readFresh(handle, offset, size);
-  }
-
-  /** The range holds uncommitted bytes: wholly in one write's buffer, or it is committed first. */
-  #readDirty(
-    handle: FileHandle,
-    offset: number,
-    end: number,
-    size: number,
-  ): MaybePromise<ReadReply> {
-    const { writer } = handle.file;
-    const target = Buffer.allocUnsafe(end - offset);
-    if (writer?.readBuffered(target, offset) === true) return target;
-    const flushed = writer?.flush(false);
-    if (flushed === undefined) return this.#readFresh(handle, offset, size);
-    return flushed.then(() => this.#readFresh(handle, offset, size));
+    const { length } = handle.file;
+    if (length < 0 || this.#core.meta.isShared) return this.#readFresh(handle, offset, size);
+    return this.#readKnown(handle, offset, size, length);
   }
 
   #readFresh(handle: FileHandle, offset: number, size: number): MaybePromise<ReadReply> {
     const { file } = handle;
+    file.length = -1;
     const attr = this.#core.meta.getattr(file.ino);
-    if (isPromise(attr)) return attr.then((a) => this.#readClean(handle, offset, size, a.length));
-    if (!this.#core.meta.isShared) file.length = attr.length;
-    return this.#readClean(handle, offset, size, attr.length);
+    if (!isPromise(attr)) {
+      file.length = attr.length;
+      return this.#readKnown(handle, offset, size, attr.length);
+    }
+    return attr.then((a) => {
+      // A commit of ours that came meanwhile knows better.
+      if (file.length < 0) file.length = a.length;
+      return this.#readKnown(handle, offset, size, file.length);
+    });
   }
 
-  #readClean(
+  /** Reads from a file whose committed length is known. */
+  #readKnown(
     handle: FileHandle,
     offset: number,
     size: number,
     committed: number,
   ): MaybePromise<ReadReply> {
     const { file } = handle;
-    const length = Math.max(committed, file.writer?.length ?? 0);
+    const { writer } = file;
+    const length = writer === undefined ? committed : Math.max(committed, writer.length);
     const n = Math.min(size, length - offset);
     if (n <= 0) return NOTHING;
+    if (writer?.isDirty === true && writer.overlaps(offset, offset + n)) {
+      return this.#readDirty(handle, writer, offset, n);
+    }
     const reply = this.#core.reader.read(file.ino, offset, n);
     if (this.#readaheadMax > 0) this.#loadAhead(handle, offset, n, length);
     return reply;
+  }
+
+  /** The range holds uncommitted bytes: wholly in one write's buffer, or they are committed first. */
+  #readDirty(
+    handle: FileHandle,
+    writer: FileWriter,
+    offset: number,
+    n: number,
+  ): MaybePromise<ReadReply> {
+    const target = Buffer.allocUnsafe(n);
+    if (writer.readBuffered(target, offset)) return target;
+    const flushed = writer.flush(false);
+    if (flushed === undefined) return this.#readFresh(handle, offset, n);
+    return flushed.then(() => this.#readFresh(handle, offset, n));
   }
 
   #loadAhead(handle: FileHandle, offset: number, n: number, length: number): void {

@@ -61,7 +61,8 @@ export class FileWriter {
     if (offset + data.length > FILE_BYTES_MAX) throw EFBIG;
     if (this.#waiting !== undefined) return this.writeAfter(undefined, data, offset);
     const done = this.#putAll(data, offset);
-    if (done < data.length) return this.#defer(this.#putRest(new Uint8Array(data.subarray(done)), offset + done));
+    if (done < data.length)
+      return this.#defer(this.#putRest(new Uint8Array(data.subarray(done)), offset + done));
   }
 
   /** Writes when `gate` lets it through; until then other writes wait, too. Copies `data` at once. */
