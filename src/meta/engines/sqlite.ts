@@ -73,6 +73,7 @@ export class SqliteStore implements MetaStore {
         this.#checkpointer.committed(mutations);
       },
       foreign: () => this.#changedByOthers(),
+      mustWait: () => this.#checkpointer.isFull,
     });
     this.#checkpointer = new Checkpointer(db, checkpoint, () => this.#transactions.isIdle);
     this.#transactions.pollForeign();

@@ -1,5 +1,6 @@
 // Keeps the WAL short: a worker thread moves its pages into the database as it grows. Under a load that never pauses
-// the worker cannot reach the end, which moves on; at a hard limit the serving connection moves the rest.
+// the worker cannot reach the end, which moves on; at a hard limit writers wait (in their queue, not on the event
+// loop) for one round that does, after which the WAL starts from its beginning.
 import type Database from "better-sqlite3";
 import { once } from "node:events";
 import { Worker } from "node:worker_threads";
@@ -9,7 +10,7 @@ import type { CheckpointResult } from "./checkpoint-worker.ts";
 export interface CheckpointOptions {
   /** WAL bytes not yet in the database at which the worker starts. */
   readonly startBytes?: number;
-  /** WAL bytes at which the serving connection finishes the work. */
+  /** WAL bytes at which writers wait for the worker. */
   readonly limitBytes?: number;
   /** Awaited first: makes durable what the metadata names (blocks), since a checkpoint makes metadata durable. */
   readonly before?: () => Promise<void>;
@@ -25,13 +26,15 @@ export class Checkpointer {
   readonly #limitFrames: number;
   readonly #before: (() => Promise<void>) | undefined;
   readonly #look: Database.Statement<[], [number, number, number]>;
-  readonly #passive: Database.Statement<[], [number, number, number]>;
   readonly #isIdle: () => boolean;
   #worker: Worker | undefined;
   #round: Promise<void> | undefined;
   #sinceLook = 0;
   #retryAt = 0;
   #isClosed = false;
+  #isFull = false;
+  /** Frames at which writers wait. */
+  #fullAt: number;
 
   /** `isIdle` tells that no transaction is open on `db`. */
   constructor(db: Database.Database, options: CheckpointOptions, isIdle: () => boolean) {
@@ -39,10 +42,15 @@ export class Checkpointer {
     this.#path = db.name;
     this.#startFrames = Math.ceil((options.startBytes ?? 4 << 20) / pageBytes);
     this.#limitFrames = Math.ceil((options.limitBytes ?? 64 << 20) / pageBytes);
+    this.#fullAt = this.#limitFrames;
     this.#before = options.before;
     this.#look = db.prepare<[], [number, number, number]>("PRAGMA wal_checkpoint(NOOP)").raw();
-    this.#passive = db.prepare<[], [number, number, number]>("PRAGMA wal_checkpoint(PASSIVE)").raw();
     this.#isIdle = isIdle;
+  }
+
+  /** True while writers must wait. */
+  get isFull(): boolean {
+    return this.#isFull;
   }
 
   /** To be told after each commit, when no transaction is open. */
@@ -50,9 +58,11 @@ export class Checkpointer {
     this.#sinceLook += mutations;
     if (this.#sinceLook < LOOK_EVERY) return;
     this.#sinceLook = 0;
-    if (this.#round !== undefined || !this.#isIdle() || this.#isClosed) return;
+    if (!this.#isIdle() || this.#isClosed) return;
     const [, frames, moved] = this.#look.get() as [number, number, number];
-    if (frames - moved < this.#startFrames || performance.now() < this.#retryAt) return;
+    if (frames >= this.#fullAt) this.#isFull = this.#round !== undefined || performance.now() >= this.#retryAt;
+    if (frames - moved < this.#startFrames || this.#round !== undefined) return;
+    if (performance.now() < this.#retryAt) return;
     this.#round = this.#run().finally(() => (this.#round = undefined));
   }
 
@@ -71,24 +81,28 @@ export class Checkpointer {
 
   async #run(): Promise<void> {
     try {
-      await this.#before?.();
-      const { frames, moved, error } = await this.#ask();
-      if (error !== undefined) throw new Error(error);
-      if (frames >= this.#limitFrames) this.#finish(moved);
+      let { frames, moved } = await this.#move();
+      if (this.#isFull || frames >= this.#fullAt) {
+        // What came in meanwhile; nobody writes now, so this round reaches the end.
+        this.#isFull = true;
+        ({ frames, moved } = await this.#move());
+      }
+      // A reader of another process may hold the end back: then do not stop the writers at every commit.
+      this.#fullAt = moved >= frames ? this.#limitFrames : frames + this.#limitFrames;
     } catch (cause) {
       // The data is safe in the WAL; only its length suffers. Try again, but not at every commit.
       this.#retryAt = performance.now() + RETRY_MS;
       log("warn", `checkpoint of ${this.#path} failed: ${cause instanceof Error ? cause.message : String(cause)}`);
+    } finally {
+      this.#isFull = false;
     }
   }
 
-  /** Moves what the worker left, so that the next write starts the WAL from its beginning. */
-  #finish(moved: number): void {
-    if (!this.#isIdle() || this.#isClosed) return;
-    const started = performance.now();
-    const [, frames] = this.#passive.get() as [number, number, number];
-    const ms = performance.now() - started;
-    log("debug", `checkpoint: ${frames - moved} frames on the serving connection in ${ms.toFixed(1)} ms`);
+  async #move(): Promise<CheckpointResult> {
+    await this.#before?.();
+    const result = await this.#ask();
+    if (result.error !== undefined) throw new Error(result.error);
+    return result;
   }
 
   #ask(): Promise<CheckpointResult> {

@@ -18,6 +18,8 @@ export interface TransactionEvents {
   readonly committed: (mutations: number) => void;
   /** Another connection has changed the database. Called before any read of the transaction that noticed. */
   readonly foreign: () => void;
+  /** True while no write transaction may begin. */
+  readonly mustWait: () => boolean;
 }
 
 export class Transactions {
@@ -141,8 +143,9 @@ export class Transactions {
     this.#compareVersion();
   }
 
-  /** False when another process is writing. */
+  /** False when another process is writing, or writers must wait. */
   #tryStart(): boolean {
+    if (this.#events.mustWait()) return false;
     if (this.#open === "read") this.#end();
     try {
       this.#start("write");

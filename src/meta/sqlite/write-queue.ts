@@ -1,5 +1,5 @@
-// Bodies that wait for another process to finish writing, served in the order they came. A timer tries again with short
-// pauses: SQLite's own busy handler would sleep on the event loop.
+// Bodies that wait for another process to finish writing (or for a checkpoint), served in the order they came. A timer
+// tries again with short pauses: SQLite's own busy handler would sleep on the event loop.
 import { log } from "../../util/log.ts";
 import type { MetaTxn } from "../txn.ts";
 

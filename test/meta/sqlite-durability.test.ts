@@ -1,0 +1,168 @@
+// Syncs, checkpoints and full disks.
+import { execFileSync } from "node:child_process";
+import { createHash } from "node:crypto";
+import fs from "node:fs";
+import { join } from "node:path";
+import Database from "better-sqlite3";
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { formatVolume, openSqlite, type SqliteStore } from "../../src/meta/engines/sqlite.ts";
+import type { Attr } from "../../src/meta/types.ts";
+import { FsFault } from "../../src/util/errno.ts";
+import { skip } from "../support/skip.ts";
+import { newVolume, scratchDir, testFormat } from "../support/sqlite-volume.ts";
+
+const attr: Attr = {
+  type: 1, flags: 0, mode: 0o644, uid: 0, gid: 0, rdev: 0, atime: 0, mtime: 0, ctime: 0, atimensec: 0,
+  mtimensec: 0, ctimensec: 0, nlink: 1, length: 0, parent: 1, accessAcl: 0, defaultAcl: 0, tier: 0,
+};
+
+function put(store: SqliteStore, ino: number, bytes = 0): void {
+  const answer = store.write((tx) => {
+    tx.putAttr(ino, attr);
+    if (bytes > 0) tx.putXattr(ino, "user.fill", Buffer.alloc(bytes, ino));
+  });
+  assert.not(answer instanceof Promise);
+}
+
+test("a sync covers what was committed, is shared, and costs nothing when nothing is new", async () => {
+  await using store = openSqlite(await newVolume());
+  const first = store.sync();
+  assert.is(store.sync(), first, "one sync for all who wait");
+  await first;
+  assert.is(store.sync(), store.sync(), "nothing new: answered at once");
+  const settled = await Promise.race([store.sync().then(() => "at once"), Promise.resolve().then(() => undefined).then(() => "later")]);
+  assert.is(settled, "at once");
+  put(store, 10);
+  const running = store.sync();
+  put(store, 11);
+  const next = store.sync();
+  assert.is.not(next, running, "the sync that runs began before this commit");
+  assert.is(store.sync(), next, "one waits, shared");
+  await Promise.all([running, next]);
+});
+
+test("a sync asked for in a turn waits for its commit", async () => {
+  await using store = openSqlite(await newVolume());
+  await store.sync();
+  store.beginTurn();
+  put(store, 10);
+  let done = false;
+  const syncing = store.sync().then(() => (done = true));
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  assert.not(done);
+  store.endTurn();
+  await syncing;
+  store.beginTurn();
+  assert.throws(() => store.write((tx) => {
+    tx.putAttr(11, attr);
+    throw new Error("wrong");
+  }));
+  assert.throws(() => store.endTurn());
+});
+
+test("the worker keeps the WAL short and the data is in the database", async () => {
+  const path = await newVolume();
+  const before: number[] = [];
+  const store = openSqlite(path, {
+    checkpoint: { startBytes: 256 << 10, limitBytes: 2 << 20, before: async () => void before.push(Date.now()) },
+  });
+  const value = Buffer.alloc(1000, 7);
+  let [longest, waited] = [0, 0];
+  for (let i = 0; i < 6000; i++) {
+    const answer = store.write((tx) => {
+      tx.putAttr(1000 + i, attr);
+      tx.putXattr(1000 + i, "user.fill", value);
+    });
+    if (answer instanceof Promise) waited++;
+    await answer;
+    longest = Math.max(longest, fs.statSync(`${path}-wal`).size);
+  }
+  assert.ok(before.length > 0, "the hook ran before the checkpoints");
+  // 6000 commits of about 30 KiB. The loop never turns unless a write waits, so the limit was met by waiting.
+  assert.ok(waited > 0);
+  assert.ok(longest < 8 << 20, `${longest} bytes of WAL`);
+  await store[Symbol.asyncDispose]();
+  assert.not(fs.existsSync(`${path}-wal`));
+  const db = new Database(path);
+  assert.is(db.pragma("integrity_check", { simple: true }), "ok");
+  assert.is(db.prepare("SELECT count(*) FROM jfs_xattr").pluck().get(), 6000);
+  db.close();
+});
+
+test("a failing hook stops the checkpoint, not the commits", async () => {
+  const path = await newVolume();
+  const store = openSqlite(path, {
+    checkpoint: { startBytes: 4096, before: () => Promise.reject(new Error("blocks are not safe")) },
+  });
+  for (let i = 0; i < 200; i++) put(store, 1000 + i);
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  const db = new Database(path, { readonly: true });
+  const [, frames, moved] = db.prepare("PRAGMA wal_checkpoint(NOOP)").raw().get() as number[];
+  db.close();
+  assert.ok((frames ?? 0) > 0);
+  assert.is(moved, 0);
+  await store[Symbol.asyncDispose]();
+});
+
+test("closing while another process has the volume open leaves it alone", async () => {
+  const path = await newVolume();
+  const other = new Database(path);
+  other.prepare("SELECT count(*) FROM jfs_node").get();
+  const store = openSqlite(path);
+  put(store, 10);
+  await store[Symbol.asyncDispose]();
+  assert.ok(other.prepare("SELECT 1 FROM jfs_node WHERE inode=10").get());
+  other.close();
+});
+
+test("a full disk gives ENOSPC, and what was acknowledged stays", async () => {
+  const dir = scratchDir();
+  try {
+    execFileSync("mount", ["-t", "tmpfs", "-o", "size=3m", "tmpfs", dir], { stdio: "ignore" });
+  } catch {
+    return skip("a full disk gives ENOSPC, and what was acknowledged stays", "cannot mount a tmpfs");
+  }
+  try {
+    await fillDisk(join(dir, "meta.db"));
+  } finally {
+    execFileSync("umount", [dir]);
+  }
+});
+
+async function fillDisk(path: string): Promise<void> {
+  await formatVolume(path, testFormat());
+  const store = openSqlite(path, { checkpoint: { startBytes: 64 << 20 } });
+  const effects = new Set<number>();
+  let [acknowledged, failures] = [0, 0];
+  for (let ino = 10; failures < 20; ino++) {
+    try {
+      store.beginTurn();
+      const body = (): unknown => store.write((tx) => {
+        tx.putAttr(ino, attr);
+        tx.putXattr(ino, "user.fill", createHash("sha512").update(String(ino)).digest());
+        tx.addCounter("totalInodes", 1);
+        tx.onCommit(() => effects.add(ino));
+      });
+      body();
+      store.endTurn();
+      acknowledged++;
+    } catch (cause) {
+      if (store.turnIsDirty) store.endTurn();
+      assert.ok(cause instanceof FsFault, String(cause));
+      assert.is((cause as FsFault).code, "ENOSPC");
+      failures++;
+    }
+  }
+  assert.ok(acknowledged > 20, `${acknowledged} acknowledged`);
+  assert.is(effects.size, acknowledged);
+  for (const ino of effects) assert.ok(store.read((tx) => tx.attr(ino)));
+  assert.is(store.read((tx) => tx.counter("totalInodes")), acknowledged);
+  await store[Symbol.asyncDispose]();
+  const again = openSqlite(path);
+  assert.is(again.read((tx) => tx.counter("totalInodes")), acknowledged);
+  for (const ino of effects) assert.ok(again.read((tx) => tx.attr(ino)));
+  await again[Symbol.asyncDispose]();
+}
+
+test.run();
