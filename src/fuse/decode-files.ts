@@ -94,7 +94,7 @@ export function ioctl(input: Input): IoctlIn {
   const argument = input.big();
   const inputBytes = input.u32();
   const outputBytes = input.u32();
-  return { fh, command, argument, outputBytes, data: input.bytes(inputBytes) };
+  return { fh, command, argument, outputBytes, data: Uint8Array.from(input.bytes(inputBytes)) };
 }
 
 export interface FallocateIn {

@@ -143,6 +143,7 @@ export interface SetxattrIn {
   readonly flags: number;
   readonly killSgid: boolean;
   readonly name: string;
+  /** A copy: stores may keep it while they wait. */
   readonly value: Uint8Array;
 }
 /** With SETXATTR_EXT the struct has two more words. */
@@ -154,7 +155,7 @@ export function setxattr(input: Input, hasExtension: boolean): SetxattrIn {
     killSgid = (input.u32() & SETXATTR_ACL_KILL_SGID) !== 0;
     input.skip(4);
   }
-  return { flags, killSgid, name: input.name(), value: input.bytes(size) };
+  return { flags, killSgid, name: input.name(), value: Uint8Array.from(input.bytes(size)) };
 }
 
 export interface GetxattrIn {

@@ -1,5 +1,5 @@
-// Serves one request: decodes it, calls the file system, and leaves the reply in the output buffer or with the
-// transport. The only place that turns errors into errno. Exactly one answer for each request, whatever happens.
+// Serves one request: decodes it, calls the file system, and leaves the reply in the output buffer or as
+// pieces beside it. The only place that turns errors into errno. Exactly one answer for each request, whatever happens.
 import { EINVAL, ENOSYS, EIO, FsError, FsFault } from "../util/errno.ts";
 import { unfoldIno } from "../util/ino64.ts";
 import { log } from "../util/log.ts";
@@ -13,13 +13,8 @@ import { FuseRequest, PendingRequests } from "./pending.ts";
 import { rowsOf } from "./rows.ts";
 import type { Row, Terms } from "./rows.ts";
 
-/** How answers that come later leave. Called outside of turns. */
-export interface Transport {
-  /** Sends what the output buffer holds. */
-  flush(): void;
-  /** Sends a header in the output buffer and bytes that lie elsewhere. */
-  sendPieces(header: number, pieces: ReadReply): void;
-}
+/** Sends an answer that came later: what the output buffer holds, then `pieces`. Called outside of turns. */
+export type SendLate = () => void;
 
 const EMPTY = new Uint8Array(0);
 
@@ -29,7 +24,7 @@ export class Dispatcher {
   readonly #rows: readonly (Row | undefined)[];
   readonly #input: Input;
   readonly #out: Output;
-  readonly #transport: Transport;
+  readonly #sendLate: SendLate;
   readonly #trusted: boolean;
   #terms: Terms;
   /** After `serve`: payload of a reply whose header stands at `piecesHeader`; the caller sends both. */
@@ -41,7 +36,7 @@ export class Dispatcher {
     ops: FuseOperations,
     input: Input,
     out: Output,
-    transport: Transport,
+    sendLate: SendLate,
     trusted: boolean,
     terms: Terms,
   ) {
@@ -49,7 +44,7 @@ export class Dispatcher {
     this.#rows = rowsOf(ops);
     this.#input = input;
     this.#out = out;
-    this.#transport = transport;
+    this.#sendLate = sendLate;
     this.#trusted = trusted;
     this.#terms = terms;
   }
@@ -137,7 +132,7 @@ export class Dispatcher {
       (e: unknown) => {
         if (!this.pending.remove(request)) return;
         this.#fail(row.name, request, e);
-        this.#transport.flush();
+        this.#sendLate();
       },
     );
   }
@@ -149,10 +144,7 @@ export class Dispatcher {
     } catch (e) {
       this.#fail(row.name, request, e);
     }
-    if (this.pieces !== undefined) {
-      this.#transport.sendPieces(this.piecesHeader, this.pieces);
-      this.piecesSent();
-    } else this.#transport.flush();
+    this.#sendLate();
   }
 
   #answer(row: Row, unique: number, result: unknown): void {

@@ -47,25 +47,17 @@ export class FuseSession {
     this.#ops = ops;
     this.#options = options;
     const replyBytes = HELD_BYTES + options.maxWrite + LARGEST_EXTRA;
-    this.#channel = openChannel(fd, options.maxWrite, replyBytes, (status) =>
-      this.#onReadable(status),
-    );
+    const onReadable = (status: number): void => this.#onReadable(status);
+    this.#channel = openChannel(fd, options.maxWrite, replyBytes, onReadable);
     this.#input = new Input(this.#channel.request);
     this.#out = new Output(this.#channel.reply);
-    const terms = {
-      maxWrite: options.maxWrite,
-      setxattrExtension: false,
-      dirents: new DirentsPool(),
-    };
-    const transport = {
-      flush: (): void => this.#sendLate(undefined),
-      sendPieces: (): void => this.#sendLate(this.#dispatcher.pieces),
-    };
+    const { maxWrite } = options;
+    const terms = { maxWrite, setxattrExtension: false, dirents: new DirentsPool() };
     this.#dispatcher = new Dispatcher(
       ops,
       this.#input,
       this.#out,
-      transport,
+      () => this.#sendLate(),
       options.trusted,
       terms,
     );
@@ -118,7 +110,7 @@ export class FuseSession {
   /** One batch: begins with what can be received within `spin` microseconds. */
   #run(spin: number): void {
     let n = this.#channel.receive(spin);
-    if (n === EAGAIN && spin > 0) this.#spin.miss();
+    this.#spin.polled(spin, n > 0);
     if (n >= 0) n = this.#batch(n);
     if (!this.#isOpen) return;
     if (n >= 0) this.#continueSoon();
@@ -139,7 +131,8 @@ export class FuseSession {
       for (;;) {
         this.#serve(n);
         now = performance.now();
-        if (++served >= BATCH_REQUESTS || now - started > BATCH_MS || !this.#hasRoom()) {
+        const isFull = this.#out.room < this.#options.maxWrite + LARGEST_EXTRA;
+        if (++served >= BATCH_REQUESTS || now - started > BATCH_MS || isFull) {
           n = 0;
           break;
         }
@@ -150,7 +143,7 @@ export class FuseSession {
       this.#lastRequestAt = now;
       this.#endTurn();
     }
-    this.#sendNow();
+    this.#flush();
     return n;
   }
 
@@ -189,42 +182,37 @@ export class FuseSession {
       this.#endTurn();
     }
     n = this.#sendAndReceive(spin);
-    if (spin > 0) {
-      if (n > 0) this.#spin.hit();
-      else this.#spin.miss();
-    }
+    this.#spin.polled(spin, n > 0);
     return n;
   }
 
   #sendAndReceive(spin: number): number {
-    const { pieces } = this.#dispatcher;
+    const { pieces, piecesHeader } = this.#dispatcher;
     const out = this.#out;
     let n: number;
     if (pieces !== undefined) {
       if (out.end > 0) this.#flush();
-      n = this.#channel.exchangePieces(this.#dispatcher.piecesHeader, pieces, spin);
+      n = this.#channel.exchangePieces(piecesHeader, pieces, spin);
       this.#dispatcher.piecesSent();
     } else if (out.end > 0) {
       n = this.#channel.exchange(0, out.end, spin);
       out.clear();
     } else n = this.#channel.receive(spin);
-    if (this.#channel.status[0] !== 0) this.#reportRefusal();
+    this.#checkRefusal();
     return n;
   }
 
-  /** In a dirty turn: file bytes leave at once, everything else waits for the commit. */
+  /** File bytes leave at once, for they may change when the turn ends; a listing waits when the turn is dirty. */
   #holdOrSendPieces(): void {
     const dispatcher = this.#dispatcher;
     if (dispatcher.pieces === undefined) return;
-    if (this.#input.opcode === op.READ) {
-      this.#channel.sendPieces(dispatcher.piecesHeader, dispatcher.pieces);
-      dispatcher.piecesSent();
-    } else dispatcher.holdPieces(this.#input.unique);
+    if (this.#input.opcode === op.READ || !this.#ops.turnIsDirty) this.#sendPieces();
+    else dispatcher.holdPieces(this.#input.unique);
   }
 
   #endTurn(): void {
     if (!this.#turnOpen) return;
-    if (this.#ops.turnIsDirty) this.#holdOrSendPieces();
+    this.#holdOrSendPieces();
     this.#turnOpen = false;
     try {
       this.#ops.endTurn();
@@ -239,37 +227,34 @@ export class FuseSession {
     const out = this.#out;
     if (out.end > 0) this.#channel.send(0, out.end);
     out.clear();
-    if (this.#channel.status[0] !== 0) this.#reportRefusal();
+    this.#checkRefusal();
   }
 
-  #sendNow(): void {
-    const dispatcher = this.#dispatcher;
-    // The pieces' header stands behind the replies that wait, and is not part of them.
-    if (dispatcher.pieces !== undefined) {
-      this.#channel.sendPieces(dispatcher.piecesHeader, dispatcher.pieces);
-      dispatcher.piecesSent();
-    }
-    this.#flush();
+  /** The pieces' header stands behind the replies that wait, and is not part of them. */
+  #sendPieces(): void {
+    const { pieces, piecesHeader } = this.#dispatcher;
+    if (pieces === undefined) return;
+    this.#channel.sendPieces(piecesHeader, pieces);
+    this.#dispatcher.piecesSent();
   }
 
   /** An answer that came by a promise. Whoever got it will likely ask again soon. */
-  #sendLate(pieces: unknown): void {
-    if (pieces === undefined) this.#flush();
-    else this.#channel.sendPieces(this.#dispatcher.piecesHeader, this.#dispatcher.pieces ?? []);
-    if (!this.#isOpen) return;
+  #sendLate(): void {
+    this.#sendPieces();
+    this.#flush();
     this.#lastRequestAt = performance.now();
-    if (this.#spin.micros > 0) this.#continueSoon();
+    if (this.#isOpen && this.#spin.micros > 0) this.#continueSoon();
   }
 
-  /** Nothing to receive. Answers that are still being made come by the event loop, so wait there, awake for a while. */
+  /** Nothing to receive. Answers in the making come by the event loop: stay awake there for a while. */
   #rest(): void {
     const now = performance.now();
-    if (
-      this.#dispatcher.pending.size > 0 &&
-      (now - this.#lastRequestAt) * 1000 < this.#spin.micros
-    ) {
-      this.#continueSoon();
-      return;
+    if (this.#dispatcher.pending.size > 0) {
+      if ((now - this.#lastRequestAt) * 1000 < this.#spin.micros) {
+        this.#continueSoon();
+        return;
+      }
+      this.#spin.polled(this.#spin.micros, false);
     }
     this.#spin.sleeps(now);
   }
@@ -282,13 +267,11 @@ export class FuseSession {
     });
   }
 
-  #hasRoom(): boolean {
-    return this.#out.room >= this.#options.maxWrite + LARGEST_EXTRA;
-  }
-
-  #reportRefusal(): void {
-    log("error", `the kernel refused a reply: errno ${this.#channel.status[0]}`);
-    this.#channel.status[0] = 0;
+  #checkRefusal(): void {
+    const { status } = this.#channel;
+    if (status[0] === 0) return;
+    log("error", `the kernel refused a reply: errno ${status[0]}`);
+    status[0] = 0;
   }
 
   #init(): void {

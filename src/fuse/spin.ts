@@ -20,13 +20,11 @@ export class Spin {
   get micros(): number {
     return this.#micros;
   }
-  /** A request came while polling. */
-  hit(): void {
-    this.#micros = this.#max;
-  }
-  /** None came. */
-  miss(): void {
-    this.#micros = this.#micros > MIN_MICROS ? this.#micros >> 1 : 0;
+  /** A poll of `micros` has brought a request, or has not. No poll teaches nothing. */
+  polled(micros: number, hit: boolean): void {
+    if (micros === 0) return;
+    if (hit) this.#micros = this.#max;
+    else this.#micros = this.#micros > MIN_MICROS ? this.#micros >> 1 : 0;
   }
   /** Going to sleep, at `now` milliseconds. */
   sleeps(now: number): void {
