@@ -72,9 +72,12 @@ export function planCompaction(records: readonly Slice[]): CompactionPlan | unde
   return { skipped, pos: merged.pos, size: merged.size, pieces: merged.pieces };
 }
 
-/** Does a writer's commit that leaves `count` records call for a compaction? */
-export function writerWantsCompaction(count: number): boolean {
-  return count % 100 === 99 || count > 350;
+/**
+ * Does a writer call for a compaction whose commits took a chunk from `before` to `count` records? At every hundredth
+ * record, and at each look beyond 350.
+ */
+export function writerWantsCompaction(before: number, count: number): boolean {
+  return count > 350 || Math.floor((count + 1) / 100) > Math.floor((before + 1) / 100);
 }
 /** Does a reader that sees these records call for one? `pieces` = length of the visible view. */
 export function readerWantsCompaction(count: number, pieces: number): boolean {

@@ -1,6 +1,6 @@
 // All records of a volume in Maps, and what each mutation does to them. The memory engine runs on it directly, the
 // in-memory server of the replay runner behind a wire that can fail.
-import type { Mutation } from "../mutation.ts";
+import type { Mutation, MutationKind } from "../mutation.ts";
 import type {
   AclRule,
   Attr,
@@ -13,7 +13,6 @@ import type {
   Quota,
   Session,
 } from "../types.ts";
-import { unreachable } from "../../util/assert.ts";
 
 export interface SliceRef {
   readonly size: number;
@@ -84,115 +83,81 @@ export class MemoryRecords {
     return this.sustained.get(sid)?.has(ino) ?? false;
   }
 
-  /** Nodes, names and what hangs on them; the rest is `applyOther`'s. */
-  apply(m: Mutation): void {
-    switch (m.kind) {
-      case "putAttr":
-        return void this.attrs.set(m.ino, m.attr);
-      case "deleteAttr":
-        this.parents.delete(m.ino);
-        return void this.attrs.delete(m.ino);
-      case "putDentry":
-        return void inner(this.dentries, m.parent).set(m.name, m.dentry);
-      case "deleteDentry":
-        return drop(this.dentries, m.parent, m.name);
-      case "addParent":
-        return this.#addParent(m.ino, m.parent, m.delta);
-      case "putSymlink":
-        return void this.symlinks.set(m.ino, m.target);
-      case "deleteSymlink":
-        return void this.symlinks.delete(m.ino);
-      case "putXattr":
-        return void inner(this.xattrs, m.ino).set(m.name, bytes(m.value));
-      case "deleteXattr":
-        return drop(this.xattrs, m.ino, m.name);
-      case "deleteXattrs":
-        return void this.xattrs.delete(m.ino);
-      case "appendSlices": {
-        const chunks = inner(this.chunks, m.ino);
-        return void chunks.set(m.index, joined(chunks.get(m.index), m.records));
-      }
-      case "putChunk":
-        return void inner(this.chunks, m.ino).set(m.index, bytes(m.records));
-      case "deleteChunk":
-        return drop(this.chunks, m.ino, m.index);
-      default:
-        return this.#applyOther(m);
-    }
+  apply(mutation: Mutation): void {
+    const apply = appliers[mutation.kind] as (r: MemoryRecords, m: Mutation) => void;
+    apply(this, mutation);
   }
 
-  #applyOther(m: Mutation): void {
-    switch (m.kind) {
-      case "addSliceRef": {
-        const refs = (this.sliceRefs.get(m.id)?.refs ?? 0) + m.delta;
-        return void this.sliceRefs.set(m.id, { size: m.size, refs });
-      }
-      case "deleteSliceRef":
-        return void this.sliceRefs.delete(m.id);
-      case "putSustained": {
-        const inos = this.sustained.get(m.sid) ?? new Set<Ino>();
-        return void this.sustained.set(m.sid, inos.add(m.ino));
-      }
-      case "deleteSustained":
-        this.sustained.get(m.sid)?.delete(m.ino);
-        if (this.sustained.get(m.sid)?.size === 0) this.sustained.delete(m.sid);
-        return;
-      case "putDelfile":
-        return void this.delfiles.set(m.ino, { ino: m.ino, length: m.length, expire: m.expire });
-      case "deleteDelfile":
-        return void this.delfiles.delete(m.ino);
-      case "putDelslices":
-        return void this.delslices.set(m.id, { deleted: m.deleted, items: bytes(m.items) });
-      case "deleteDelslices":
-        return void this.delslices.delete(m.id);
-      case "addDirStat":
-        return this.#addDirStat(m.ino, m);
-      case "putDirStat":
-        return void this.dirStats.set(m.ino, stat(m.length, m.space, m.inodes));
-      case "deleteDirStat":
-        return void this.dirStats.delete(m.ino);
-      case "deleteDirQuota":
-        return void this.dirQuotas.delete(m.ino);
-      default:
-        return this.#applyVolume(m);
-    }
+  dropSustained(sid: number, ino: Ino): void {
+    const inos = this.sustained.get(sid);
+    inos?.delete(ino);
+    if (inos?.size === 0) this.sustained.delete(sid);
   }
-
-  #applyVolume(m: Mutation): void {
-    switch (m.kind) {
-      case "addCounter":
-        return void this.counters.set(m.name, (this.counters.get(m.name) ?? 0) + m.delta);
-      case "putCounter":
-        return void this.counters.set(m.name, m.value);
-      case "putAcl":
-        return void this.acls.set(m.id, m.rule);
-      case "putSession":
-        return void this.sessions.set(m.sid, { sid: m.sid, expire: m.expire, info: m.info });
-      case "deleteSession":
-        return void this.sessions.delete(m.sid);
-      case "deleteLocks":
-        return;
-      case "putSetting":
-        this.setting = m.value;
-        return;
-      default:
-        return unreachable(m as never);
-    }
-  }
-
-  #addParent(ino: Ino, parent: Ino, delta: number): void {
+  addParent(ino: Ino, parent: Ino, delta: number): void {
     const counts = inner(this.parents, ino);
     const count = (counts.get(parent) ?? 0) + delta;
     if (count > 0) counts.set(parent, count);
     else drop(this.parents, ino, parent);
   }
-  #addDirStat(ino: Ino, delta: DirStat): void {
+  addDirStat(ino: Ino, delta: DirStat): void {
     const old = this.dirStats.get(ino);
     if (old === undefined) return;
     const { length, space, inodes } = delta;
     this.dirStats.set(ino, stat(old.length + length, old.space + space, old.inodes + inodes));
   }
 }
+
+type Applier<K extends MutationKind> = (
+  r: MemoryRecords,
+  m: Extract<Mutation, { readonly kind: K }>,
+) => void;
+
+/** One line per kind; the type says when one is missing. */
+const appliers: { readonly [K in MutationKind]: Applier<K> } = {
+  putAttr: (r, m) => r.attrs.set(m.ino, m.attr),
+  deleteAttr: (r, m) => {
+    r.parents.delete(m.ino);
+    r.attrs.delete(m.ino);
+  },
+  putDentry: (r, m) => inner(r.dentries, m.parent).set(m.name, m.dentry),
+  deleteDentry: (r, m) => drop(r.dentries, m.parent, m.name),
+  addParent: (r, m) => r.addParent(m.ino, m.parent, m.delta),
+  putSymlink: (r, m) => r.symlinks.set(m.ino, m.target),
+  deleteSymlink: (r, m) => r.symlinks.delete(m.ino),
+  putXattr: (r, m) => inner(r.xattrs, m.ino).set(m.name, bytes(m.value)),
+  deleteXattr: (r, m) => drop(r.xattrs, m.ino, m.name),
+  deleteXattrs: (r, m) => r.xattrs.delete(m.ino),
+  appendSlices: (r, m) => {
+    const chunks = inner(r.chunks, m.ino);
+    chunks.set(m.index, joined(chunks.get(m.index), m.records));
+  },
+  putChunk: (r, m) => inner(r.chunks, m.ino).set(m.index, bytes(m.records)),
+  deleteChunk: (r, m) => drop(r.chunks, m.ino, m.index),
+  addSliceRef: (r, m) => {
+    const refs = (r.sliceRefs.get(m.id)?.refs ?? 0) + m.delta;
+    r.sliceRefs.set(m.id, { size: m.size, refs });
+  },
+  deleteSliceRef: (r, m) => r.sliceRefs.delete(m.id),
+  putSustained: (r, m) => r.sustained.set(m.sid, (r.sustained.get(m.sid) ?? new Set()).add(m.ino)),
+  deleteSustained: (r, m) => r.dropSustained(m.sid, m.ino),
+  putDelfile: (r, { ino, length, expire }) => r.delfiles.set(ino, { ino, length, expire }),
+  deleteDelfile: (r, m) => r.delfiles.delete(m.ino),
+  putDelslices: (r, m) => r.delslices.set(m.id, { deleted: m.deleted, items: bytes(m.items) }),
+  deleteDelslices: (r, m) => r.delslices.delete(m.id),
+  addDirStat: (r, m) => r.addDirStat(m.ino, m),
+  putDirStat: (r, m) => r.dirStats.set(m.ino, stat(m.length, m.space, m.inodes)),
+  deleteDirStat: (r, m) => r.dirStats.delete(m.ino),
+  deleteDirQuota: (r, m) => r.dirQuotas.delete(m.ino),
+  addCounter: (r, m) => r.counters.set(m.name, (r.counters.get(m.name) ?? 0) + m.delta),
+  putCounter: (r, m) => r.counters.set(m.name, m.value),
+  putAcl: (r, m) => r.acls.set(m.id, m.rule),
+  putSession: (r, { sid, expire, info }) => r.sessions.set(sid, { sid, expire, info }),
+  deleteSession: (r, m) => r.sessions.delete(m.sid),
+  deleteLocks: () => {},
+  putSetting: (r, m) => {
+    r.setting = m.value;
+  },
+};
 
 const stat = (length: number, space: number, inodes: number): DirStat => ({
   length,

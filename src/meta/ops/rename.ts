@@ -88,7 +88,8 @@ export function rename(tx: MetaTxn, v: Volume, caller: Caller, args: RenameArgs)
   return move(tx, v, args, moved, toDir, other);
 }
 
-function judgeArgs(caller: Caller, { from, to, flags }: RenameArgs): void {
+function judgeArgs(caller: Caller, args: RenameArgs): void {
+  const { from, to, flags } = args;
   judgeName(from.name);
   judgeName(to.name);
   const known = RENAME_NOREPLACE | RENAME_EXCHANGE | RENAME_WHITEOUT;
@@ -96,6 +97,10 @@ function judgeArgs(caller: Caller, { from, to, flags }: RenameArgs): void {
   if ((flags & ~known) !== 0) throw EINVAL;
   if (exchanges && (flags & (RENAME_NOREPLACE | RENAME_WHITEOUT)) !== 0) throw EINVAL;
   if ((flags & RENAME_WHITEOUT) !== 0 && !caller.trusted && caller.uid !== 0) throw EPERM;
+  judgePlaces(caller, args);
+}
+
+function judgePlaces(caller: Caller, { from, to, flags }: RenameArgs): void {
   if (isDots(from.name) || isDots(to.name)) throw EBUSY;
   if (isTrashName(from.parent, from.name) || isTrashName(to.parent, to.name)) throw EPERM;
   // Nothing is moved into the trash by hand, and only root takes something out.
