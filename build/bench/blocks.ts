@@ -30,7 +30,11 @@ async function median(count: number, step: (n: number) => unknown): Promise<numb
 }
 
 async function smallPuts(): Promise<void> {
-  report("4 KiB put, in place", await median(3000, (n) => storage.put(`a/${n >> 9}/${n}`, [small])), "us");
+  report(
+    "4 KiB put, in place",
+    await median(3000, (n) => storage.put(`a/${n >> 9}/${n}`, [small])),
+    "us",
+  );
   const bare = await median(300, (n) => {
     const fd = openSync(join(folder, `bare-${n}`), "wx");
     writeSync(fd, small);
@@ -38,11 +42,19 @@ async function smallPuts(): Promise<void> {
     closeSync(fd);
   });
   report("4 KiB new file + fdatasync, bare, in place", bare, "us");
-  report("4 KiB put, durable", await median(300, (n) => storage.put(`d/${n}`, [small], { durable: true })), "us");
-  report("4 KiB put 64, then sync", await median(10, async (n) => {
-    for (let i = 0; i < 64; i++) await storage.put(`s/${n}-${i}`, [small]);
-    await storage.sync();
-  }), "us");
+  report(
+    "4 KiB put, durable",
+    await median(300, (n) => storage.put(`d/${n}`, [small], { durable: true })),
+    "us",
+  );
+  report(
+    "4 KiB put 64, then sync",
+    await median(10, async (n) => {
+      for (let i = 0; i < 64; i++) await storage.put(`s/${n}-${i}`, [small]);
+      await storage.sync();
+    }),
+    "us",
+  );
 }
 
 /** A virtual machine is slow to get memory it has never used: let the page cache have it before anything is timed. */
@@ -65,16 +77,24 @@ async function largePuts(inFlight: number, count: number): Promise<void> {
 async function slices(): Promise<void> {
   const store = new BlockChunkStore(storage, { blockBytes: 4 * MIB });
   const piece = Buffer.alloc(MIB, 5);
-  report("4 KiB slice written and finished, in place", await median(3000, (n) => {
-    const writer = store.newWriter(1000 + n);
-    writer.writeAt(small, 0);
-    return writer.finish(false);
-  }), "us");
-  report("4 KiB slice, durable", await median(300, (n) => {
-    const writer = store.newWriter(5000 + n);
-    writer.writeAt(small, 0);
-    return writer.finish(true);
-  }), "us");
+  report(
+    "4 KiB slice written and finished, in place",
+    await median(3000, (n) => {
+      const writer = store.newWriter(1000 + n);
+      writer.writeAt(small, 0);
+      return writer.finish(false);
+    }),
+    "us",
+  );
+  report(
+    "4 KiB slice, durable",
+    await median(300, (n) => {
+      const writer = store.newWriter(5000 + n);
+      writer.writeAt(small, 0);
+      return writer.finish(true);
+    }),
+    "us",
+  );
   await warmPageCache();
   const start = performance.now();
   const count = 16;
@@ -87,16 +107,36 @@ async function slices(): Promise<void> {
     }
     await writer.finish(false);
   }
-  report("64 MiB slices in 1 MiB writes", (count * 64 * MIB) / 1e3 / (performance.now() - start), "MB/s");
+  report(
+    "64 MiB slices in 1 MiB writes",
+    (count * 64 * MIB) / 1e3 / (performance.now() - start),
+    "MB/s",
+  );
   const cold = new BlockChunkStore(storage, { blockBytes: 4 * MIB });
-  report("4 KiB read, not cached by us", await median(3000, (n) => cold.read(1000 + n, KIB4, 0, KIB4)), "us");
-  report("4 KiB read, cached", await median(3000, (n) => cold.read(1000 + (n % 100) + 2900, KIB4, 0, KIB4)), "us");
-  report("4 KiB read in a 4 MiB block, not cached", await median(1000, (n) => cold.read((n % 16) + 1, 64 * MIB, ((n * 7919) % 16000) * KIB4, KIB4)), "us");
+  report(
+    "4 KiB read, not cached by us",
+    await median(3000, (n) => cold.read(1000 + n, KIB4, 0, KIB4)),
+    "us",
+  );
+  report(
+    "4 KiB read, cached",
+    await median(3000, (n) => cold.read(1000 + (n % 100) + 2900, KIB4, 0, KIB4)),
+    "us",
+  );
+  report(
+    "4 KiB read in a 4 MiB block, not cached",
+    await median(1000, (n) => cold.read((n % 16) + 1, 64 * MIB, ((n * 7919) % 16000) * KIB4, KIB4)),
+    "us",
+  );
   const reading = performance.now();
   for (let at = 0; at < 64 * 8; at++) {
     await cold.read(1 + (at >> 6), 64 * MIB, (at % 64) * MIB, MIB);
   }
-  report("64 MiB slices in 1 MiB reads", (64 * 8 * MIB) / 1e3 / (performance.now() - reading), "MB/s");
+  report(
+    "64 MiB slices in 1 MiB reads",
+    (64 * 8 * MIB) / 1e3 / (performance.now() - reading),
+    "MB/s",
+  );
   report("memory of the store", store.memoryBytes / MIB, "MiB");
 }
 

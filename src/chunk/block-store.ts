@@ -53,7 +53,12 @@ export class BlockStore {
   }
 
   /** Stores a block. In place when it is small, the storage local and `durable` not asked for. */
-  put(id: number, index: number, block: readonly Uint8Array[], durable: boolean): MaybePromise<void> {
+  put(
+    id: number,
+    index: number,
+    block: readonly Uint8Array[],
+    durable: boolean,
+  ): MaybePromise<void> {
     let size = 0;
     for (const piece of block) size += piece.length;
     const key = blockKey(id, index, size, this.options.hashPrefix);
@@ -75,7 +80,14 @@ export class BlockStore {
    * Bytes `from`..`from + length` of block `index` of a slice of `size` bytes, or more of it, pinned: the caller unpins.
    * `whole` loads all of the block for those who come next.
    */
-  hold(id: number, size: number, index: number, from: number, length: number, whole: boolean): MaybePromise<HeldBlock> {
+  hold(
+    id: number,
+    size: number,
+    index: number,
+    from: number,
+    length: number,
+    whole: boolean,
+  ): MaybePromise<HeldBlock> {
     const key = blockId(id, index);
     const cached = this.cache.get(key);
     if (cached !== undefined) {
@@ -89,7 +101,9 @@ export class BlockStore {
     }
     const bytes = blockSize(size, index, this.options.blockBytes);
     const all = whole || bytes <= SMALL_BLOCK_BYTES || !this.options.codec.isIdentity;
-    return all ? this.#loadShared(key, id, index, bytes) : this.#load(id, index, bytes, from, length);
+    return all
+      ? this.#loadShared(key, id, index, bytes)
+      : this.#load(id, index, bytes, from, length);
   }
 
   /** Loads a block into the cache in the background, unless there is no room or too much else to do. */
@@ -98,11 +112,16 @@ export class BlockStore {
     const bytes = blockSize(size, index, this.options.blockBytes);
     // Half of the cache at most: what was fetched ahead must not push out what has not been read yet.
     const tooMuch = (this.#flightBytes + BufferPool.capacityFor(bytes)) * 2 > this.cache.bytesMax;
-    if (tooMuch || !this.#downloads.hasRoom || this.cache.has(key) || this.#flights.has(key)) return;
+    if (tooMuch || !this.#downloads.hasRoom || this.cache.has(key) || this.#flights.has(key))
+      return;
     try {
       const loaded = this.#loadShared(key, id, index, bytes);
       // The reader that comes for the block meets the error itself.
-      if (isPromise(loaded)) loaded.then((block) => this.cache.unpin(block), () => undefined);
+      if (isPromise(loaded))
+        loaded.then(
+          (block) => this.cache.unpin(block),
+          () => undefined,
+        );
       else this.cache.unpin(loaded);
     } catch {
       // As above.
@@ -138,7 +157,13 @@ export class BlockStore {
     return promise;
   }
 
-  #load(id: number, index: number, bytes: number, from: number, length: number): MaybePromise<HeldBlock> {
+  #load(
+    id: number,
+    index: number,
+    bytes: number,
+    from: number,
+    length: number,
+  ): MaybePromise<HeldBlock> {
     const key = blockKey(id, index, bytes, this.options.hashPrefix);
     const { codec } = this.options;
     try {
@@ -183,7 +208,8 @@ export class BlockStore {
       });
     }
     return then(this.storage.get(key), (object) => {
-      if (codec.isIdentity && object.length !== bytes) throw this.#wrongSize(key, object.length, bytes);
+      if (codec.isIdentity && object.length !== bytes)
+        throw this.#wrongSize(key, object.length, bytes);
       return then(codec.decode(object, bytes), (plain) => holdBlock(plain, 0, bytes, false));
     });
   }
@@ -196,7 +222,8 @@ export class BlockStore {
   /** Whoever reads must never take a lost block for zeros or for a missing file. */
   #readError(key: string, e: unknown): FsError {
     if (e === ENOENT) {
-      const hint = "the block is missing: restore it from a backup, the file it belongs to is damaged";
+      const hint =
+        "the block is missing: restore it from a backup, the file it belongs to is damaged";
       return fault(EIO, "read block", { key: this.storage.name + key, hint });
     }
     if (isFsError(e)) return e;

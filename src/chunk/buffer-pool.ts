@@ -51,7 +51,8 @@ export class BufferPool {
   give(buffer: Uint8Array): void {
     const bits = classBits(buffer.length);
     this.#usedBytes -= buffer.length;
-    if (bits > CLASS_MAX_BITS || this.#usedBytes + this.#freeBytes + buffer.length > this.#bytesMax) return;
+    if (bits > CLASS_MAX_BITS || this.#usedBytes + this.#freeBytes + buffer.length > this.#bytesMax)
+      return;
     this.#free[bits]?.push(buffer);
     this.#freeBytes += buffer.length;
     this.#watchIdle();
@@ -72,11 +73,9 @@ export class BufferPool {
   /** Lets go of free buffers, large ones first, until at most `bytesMax` are kept. */
   #trim(bytesMax: number): void {
     for (let bits = CLASS_MAX_BITS; bits >= CLASS_MIN_BITS && this.#freeBytes > bytesMax; bits--) {
-      const list = this.#free[bits];
-      while (list !== undefined && list.length > 0 && this.#freeBytes > bytesMax) {
-        list.pop();
-        this.#freeBytes -= 2 ** bits;
-      }
+      const list = this.#free[bits] ?? [];
+      const tooMany = Math.ceil((this.#freeBytes - bytesMax) / 2 ** bits);
+      this.#freeBytes -= list.splice(0, tooMany).length * 2 ** bits;
     }
   }
 

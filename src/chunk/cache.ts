@@ -16,7 +16,12 @@ export interface HeldBlock {
 }
 
 /** A block that is pinned once and not in the cache. */
-export function holdBlock(buffer: Uint8Array, start: number, size: number, isPooled: boolean): HeldBlock {
+export function holdBlock(
+  buffer: Uint8Array,
+  start: number,
+  size: number,
+  isPooled: boolean,
+): HeldBlock {
   return { buffer, start, size, isPooled, isCached: false, isUsed: false, pins: 1 };
 }
 
@@ -79,7 +84,7 @@ export class BlockCache {
   }
 
   clear(): void {
-    for (const key of [...this.#blocks.keys()]) this.drop(key);
+    for (const key of this.#blocks.keys()) this.drop(key);
   }
 
   unpin(block: HeldBlock): void {

@@ -31,6 +31,7 @@ export interface ChunkStoreOptions {
 }
 
 const MIB = 2 ** 20;
+const LOCAL_BLOCKS_MAX = 8;
 
 /** The storage is below the volume's prefix; it stays the caller's to close. */
 export class BlockChunkStore implements ChunkStore {
@@ -43,7 +44,9 @@ export class BlockChunkStore implements ChunkStore {
   constructor(storage: ObjectStorage, options: ChunkStoreOptions) {
     const { bufferBytes = 300 * MIB, cacheBytes = 100 * MIB } = options;
     this.blockBytes = options.blockBytes;
-    this.#budget = new WriteBudget(bufferBytes);
+    // A local disk takes a few blocks at a time, and the page cache behind it holds the rest.
+    const handedMax = storage.getInto === undefined ? Infinity : LOCAL_BLOCKS_MAX * this.blockBytes;
+    this.#budget = new WriteBudget(bufferBytes, handedMax);
     this.#blocks = new BlockStore(storage, new BufferPool(bufferBytes + cacheBytes), {
       blockBytes: options.blockBytes,
       hashPrefix: options.hashPrefix ?? false,
@@ -60,12 +63,17 @@ export class BlockChunkStore implements ChunkStore {
     return new BlockSliceWriter(id, this.#context);
   }
 
-  read(id: number, size: number, offset: number, length: number): MaybePromise<readonly Uint8Array[]> {
+  read(
+    id: number,
+    size: number,
+    offset: number,
+    length: number,
+  ): MaybePromise<readonly Uint8Array[]> {
     assert(offset >= 0 && offset + length <= size, `slice ${id}: read beyond its end`);
     const held: MaybePromise<HeldBlock>[] = [];
     let isHere = true;
     try {
-      for (let at = offset; at < offset + length; ) {
+      for (let at = offset; at < offset + length;) {
         const index = Math.floor(at / this.blockBytes);
         const from = at - index * this.blockBytes;
         const count = Math.min(this.blockBytes - from, offset + length - at);
@@ -78,10 +86,18 @@ export class BlockChunkStore implements ChunkStore {
       this.#letGo(held);
       throw e;
     }
-    return isHere ? this.#join(held as HeldBlock[], offset, length) : this.#joinLater(held, offset, length);
+    return isHere
+      ? this.#join(held as HeldBlock[], offset, length)
+      : this.#joinLater(held, offset, length);
   }
 
-  #hold(id: number, size: number, index: number, from: number, count: number): MaybePromise<HeldBlock> {
+  #hold(
+    id: number,
+    size: number,
+    index: number,
+    from: number,
+    count: number,
+  ): MaybePromise<HeldBlock> {
     const bytes = blockSize(size, index, this.blockBytes);
     const follows = this.#sequential.follows(id, index, from, from + count === bytes, count);
     // A cache that cannot keep two blocks would load each of them again and again.
@@ -103,10 +119,14 @@ export class BlockChunkStore implements ChunkStore {
     return pieces;
   }
 
-  async #joinLater(held: readonly MaybePromise<HeldBlock>[], offset: number, length: number): Promise<Uint8Array[]> {
+  async #joinLater(
+    held: readonly MaybePromise<HeldBlock>[],
+    offset: number,
+    length: number,
+  ): Promise<Uint8Array[]> {
     let blocks: readonly HeldBlock[];
     try {
-      blocks = await Promise.all(held);
+      blocks = await Promise.all(held.map(async (block) => block));
     } catch (e) {
       this.#letGo(held);
       throw e;
@@ -118,13 +138,20 @@ export class BlockChunkStore implements ChunkStore {
   #letGo(held: readonly MaybePromise<HeldBlock>[]): void {
     const { cache } = this.#blocks;
     for (const block of held) {
-      if (isPromise(block)) block.then((b) => cache.unpin(b), () => undefined);
+      if (isPromise(block))
+        block.then(
+          (b) => cache.unpin(b),
+          () => undefined,
+        );
       else cache.unpin(block);
     }
   }
 
   prefetch(id: number, size: number, offset: number, length: number): void {
-    const last = Math.min(blockCount(size, this.blockBytes) - 1, Math.floor((offset + length - 1) / this.blockBytes));
+    const last = Math.min(
+      blockCount(size, this.blockBytes) - 1,
+      Math.floor((offset + length - 1) / this.blockBytes),
+    );
     for (let index = Math.floor(offset / this.blockBytes); index <= last; index++) {
       this.#blocks.prefetch(id, size, index);
     }
@@ -133,7 +160,9 @@ export class BlockChunkStore implements ChunkStore {
   /** All blocks are tried; throws the first error. */
   async remove(id: number, size: number): Promise<void> {
     const count = blockCount(size, this.blockBytes);
-    const removals = Array.from({ length: count }, async (_, index) => this.#blocks.remove(id, index, size));
+    const removals = Array.from({ length: count }, async (_, index) =>
+      this.#blocks.remove(id, index, size),
+    );
     for (const outcome of await Promise.allSettled(removals)) {
       if (outcome.status === "rejected") throw outcome.reason;
     }

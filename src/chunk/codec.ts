@@ -17,7 +17,8 @@ export const PLAIN: Codec = Object.freeze({
   isIdentity: true,
   encode: (block: readonly Uint8Array[]) => block,
   decode: (object: Uint8Array, plainBytes: number) => {
-    if (object.length !== plainBytes) throw new RangeError(`${object.length} bytes, not ${plainBytes}`);
+    if (object.length !== plainBytes)
+      throw new RangeError(`${object.length} bytes, not ${plainBytes}`);
     return object;
   },
 });

@@ -26,7 +26,12 @@ export function sliceWorker(store: ChunkStore): StoreSliceWorker {
   };
 }
 
-async function merge(store: ChunkStore, id: number, size: number, pieces: readonly Piece[]): Promise<void> {
+async function merge(
+  store: ChunkStore,
+  id: number,
+  size: number,
+  pieces: readonly Piece[],
+): Promise<void> {
   const writer = store.newWriter(id);
   try {
     for (const piece of pieces) await append(store, writer, piece);
@@ -39,11 +44,14 @@ async function merge(store: ChunkStore, id: number, size: number, pieces: readon
 }
 
 async function append(store: ChunkStore, writer: SliceWriter, piece: Piece): Promise<void> {
-  for (let done = 0; done < piece.len; ) {
+  for (let done = 0; done < piece.len;) {
     const count = Math.min(STEP_BYTES, piece.len - done);
     // A merge runs behind everybody's back: it waits like a writer, but only while its own blocks are on their way.
     await store.waitForRoom();
-    const parts = piece.id === 0 ? zeros(count) : await store.read(piece.id, piece.size, piece.off + done, count);
+    const parts =
+      piece.id === 0
+        ? zeros(count)
+        : await store.read(piece.id, piece.size, piece.off + done, count);
     for (const part of parts) writer.writeAt(part, writer.length);
     writer.flushBlocks();
     done += count;

@@ -20,6 +20,7 @@ const ZEROS = new Uint8Array(64 * 1024);
 interface OpenBlock {
   buffer: Uint8Array;
   filled: number;
+  isHanded: boolean;
 }
 
 export interface SliceWriterContext {
@@ -55,9 +56,12 @@ export class BlockSliceWriter implements SliceWriter {
   }
 
   writeAt(data: Uint8Array, offset: number): void {
-    assert(offset >= this.frozenBytes, `slice ${this.id}: write at ${offset} into blocks handed over`);
+    assert(
+      offset >= this.frozenBytes,
+      `slice ${this.id}: write at ${offset} into blocks handed over`,
+    );
     assert(!this.#aborted, `slice ${this.id}: write after abort`);
-    for (let done = 0; done < data.length; ) {
+    for (let done = 0; done < data.length;) {
       const index = Math.floor((offset + done) / this.#blockBytes);
       const from = offset + done - index * this.#blockBytes;
       const count = Math.min(this.#blockBytes - from, data.length - done);
@@ -81,14 +85,15 @@ export class BlockSliceWriter implements SliceWriter {
     let block = this.#open[index];
     if (block === undefined) {
       // A slice that goes beyond its first block is a large one: take the whole buffer at once.
-      block = { buffer: blocks.pool.take(index === 0 ? bytes : this.#blockBytes), filled: 0 };
-      budget.add(block.buffer.length);
+      const buffer = blocks.pool.take(index === 0 ? bytes : this.#blockBytes);
+      block = { buffer, filled: 0, isHanded: false };
+      budget.change(block.buffer.length);
       this.#open[index] = block;
     } else if (block.buffer.length < bytes) {
       const wanted = Math.min(this.#blockBytes, Math.max(bytes, block.buffer.length * GROWTH));
       const larger = blocks.pool.take(wanted);
       larger.set(block.buffer.subarray(0, block.filled));
-      budget.add(larger.length - block.buffer.length);
+      budget.change(larger.length - block.buffer.length);
       blocks.pool.give(block.buffer);
       block.buffer = larger;
     }
@@ -96,7 +101,7 @@ export class BlockSliceWriter implements SliceWriter {
   }
 
   readBuffered(target: Uint8Array, offset: number): boolean {
-    for (let done = 0; done < target.length; ) {
+    for (let done = 0; done < target.length;) {
       const index = Math.floor((offset + done) / this.#blockBytes);
       const from = offset + done - index * this.#blockBytes;
       const count = Math.min(this.#blockBytes - from, target.length - done);
@@ -151,6 +156,10 @@ export class BlockSliceWriter implements SliceWriter {
   #handOver(size: number, durable: boolean): void {
     const index = this.#frozen++;
     const block = this.#open[index];
+    if (block !== undefined) {
+      block.isHanded = true;
+      this.#context.budget.changeHanded(block.buffer.length);
+    }
     try {
       const put = this.#context.blocks.put(this.id, index, this.#bodyOf(block, size), durable);
       if (isPromise(put)) this.#track(put, index, size);
@@ -214,7 +223,10 @@ export class BlockSliceWriter implements SliceWriter {
   #take(index: number): OpenBlock | undefined {
     const block = this.#open[index];
     this.#open[index] = undefined;
-    if (block !== undefined) this.#context.budget.subtract(block.buffer.length);
+    if (block === undefined) return undefined;
+    const { budget } = this.#context;
+    if (block.isHanded) budget.changeHanded(-block.buffer.length);
+    budget.change(-block.buffer.length);
     return block;
   }
 

@@ -25,7 +25,12 @@ export interface ChunkStore {
   newWriter(id: number): SliceWriter;
   /** `length` bytes from `offset` of slice `id`, whose full size is `size`, as pieces in order. In place when cached or small and
    *  local. Pieces are views of cache memory: valid until the caller returns to the event loop. Errors: EIO fault naming the block. */
-  read(id: number, size: number, offset: number, length: number): MaybePromise<readonly Uint8Array[]>;
+  read(
+    id: number,
+    size: number,
+    offset: number,
+    length: number,
+  ): MaybePromise<readonly Uint8Array[]>;
   /** Loads blocks that cover the range into the cache, in the background, dropped when there is no room. */
   prefetch(id: number, size: number, offset: number, length: number): void;
   remove(id: number, size: number): Promise<void>;

@@ -154,6 +154,12 @@ int64_t read_file(const read_t *r, int rwf) {
   return st.st_size;
 }
 
+int remove_file(int root, const char *path) {
+  size_t n = strlen(path);
+  int flags = n > 0 && path[n - 1] == '/' ? AT_REMOVEDIR : 0;
+  return unlinkat(root, path, flags) == 0 ? 0 : -errno;
+}
+
 // ---- sync ----
 
 // Starts all writes before it waits for the first, so that their journal commits fall together.

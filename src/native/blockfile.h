@@ -39,6 +39,8 @@ typedef struct {
 int put_file(const put_t *p);
 // The size of the file (which tells the caller whether all bytes were there), or a negative errno.
 int64_t read_file(const read_t *r, int rwf);
+// 0 or a negative errno. A path that ends in a slash is an empty directory.
+int remove_file(int root, const char *path);
 // 0 or an errno.
 int sync_files(const sync_t *s);
 #endif

@@ -29,7 +29,7 @@ static void run_task(napi_env env, void *data) {
   if (t->kind == PUT) t->result = put_file(&t->put);
   else if (t->kind == READ) t->result = read_file(&t->read, 0);
   else if (t->kind == SYNC) t->result = -sync_files(&t->sync);
-  else t->result = unlinkat(t->put.root, t->put.path, 0) == 0 ? 0 : -errno;
+  else t->result = remove_file(t->put.root, t->put.path);
 }
 
 static void free_task(napi_env env, task_t *t) {

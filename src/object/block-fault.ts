@@ -33,7 +33,10 @@ function diskErrorByCode(code: string, verb: Verb, key: string, name: string): F
     return fault(EACCES, operation, { key, hint });
   }
   if (code === "EROFS") {
-    return fault(EROFS, operation, { key, hint: `${name} is mounted read-only: remount it writable` });
+    return fault(EROFS, operation, {
+      key,
+      hint: `${name} is mounted read-only: remount it writable`,
+    });
   }
   if (code === "ENOENT" || code === "ESTALE") {
     const hint = `the folder ${name} has vanished: mount its disk again and remount the volume`;

@@ -17,7 +17,10 @@ export interface StorageSetting {
 }
 
 /** The storage of the volume, below its `{Name}/`. Throws one sentence for a kind that is not supported. */
-export function createStorage(setting: StorageSetting, options: FileStorageOptions = {}): ObjectStorage {
+export function createStorage(
+  setting: StorageSetting,
+  options: FileStorageOptions = {},
+): ObjectStorage {
   if ((setting.Shards ?? 0) > 1) {
     throw unsupported(`shards (${setting.Shards})`, "make the volume without --shards");
   }
@@ -39,5 +42,8 @@ function createBackend(setting: StorageSetting, options: FileStorageOptions): Ob
 }
 
 function unsupported(what: string, hint: string): Error {
-  return fault(EINVAL, "open storage", { cause: new Error(`this version does not support ${what}`), hint });
+  return fault(EINVAL, "open storage", {
+    cause: new Error(`this version does not support ${what}`),
+    hint,
+  });
 }

@@ -25,7 +25,8 @@ export class FaultStorage implements ObjectStorage {
     this.name = inner.name;
     const getInto = inner.getInto?.bind(inner);
     if (getInto === undefined) return;
-    this.getInto = (key, target, offset) => then(this.#at("get"), () => getInto(key, target, offset));
+    this.getInto = (key, target, offset) =>
+      then(this.#at("get"), () => getInto(key, target, offset));
   }
 
   /** The n-th call from now (1 = the next) throws. */
@@ -57,7 +58,10 @@ export class FaultStorage implements ObjectStorage {
     if (plans === undefined) return undefined;
     for (const plan of plans) plan.left--;
     const due = plans.find((plan) => plan.left === 0);
-    this.#plans.set(label, plans.filter((plan) => plan.left > 0));
+    this.#plans.set(
+      label,
+      plans.filter((plan) => plan.left > 0),
+    );
     return due?.act();
   }
 
@@ -65,7 +69,10 @@ export class FaultStorage implements ObjectStorage {
     return this.#inner.hasUnsynced;
   }
 
-  get(key: string, range?: { readonly offset: number; readonly length: number }): MaybePromise<Uint8Array> {
+  get(
+    key: string,
+    range?: { readonly offset: number; readonly length: number },
+  ): MaybePromise<Uint8Array> {
     return then(this.#at("get"), () => this.#inner.get(key, range));
   }
 

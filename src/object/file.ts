@@ -63,7 +63,10 @@ export class FileStorage implements ObjectStorage {
     return !this.#unsynced.isEmpty || this.#running !== undefined;
   }
 
-  get(key: string, range?: { readonly offset: number; readonly length: number }): MaybePromise<Uint8Array> {
+  get(
+    key: string,
+    range?: { readonly offset: number; readonly length: number },
+  ): MaybePromise<Uint8Array> {
     const size = this.#stat(key, "get");
     const offset = Math.min(range?.offset ?? 0, size);
     const length = Math.min(range?.length ?? size, size - offset);
@@ -161,7 +164,11 @@ export class FileStorage implements ObjectStorage {
     const { files, whole } = this.#unsynced.take();
     const directories = this.#namesSync || whole ? [] : this.#directoriesOf(files);
     try {
-      this.#check(await this.#io.blockSync(this.#root, files, directories, whole), "sync", this.#folder);
+      this.#check(
+        await this.#io.blockSync(this.#root, files, directories, whole),
+        "sync",
+        this.#folder,
+      );
     } catch (e) {
       this.#failure = e as Error;
       throw e;
@@ -230,7 +237,8 @@ function openFolder(folder: string, name: string, create: boolean): number {
 function makeFolder(folder: string): void {
   const first = mkdirSync(folder, { recursive: true });
   if (first === undefined) return;
-  for (let path = folder; path.length >= first.length; path = dirname(path)) syncFolder(dirname(path));
+  for (let path = folder; path.length >= first.length; path = dirname(path))
+    syncFolder(dirname(path));
 }
 
 function syncFolder(path: string): void {

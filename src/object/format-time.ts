@@ -28,9 +28,19 @@ async function testOnce(storage: ObjectStorage): Promise<void> {
   await storage.put(key, [body]);
   const stored = await storage.get(key);
   await storage.delete(key);
+  await removeFolder(storage);
   if (Buffer.compare(body, stored) === 0) return;
   const hint = "the storage returned other bytes than were put: do not use it";
   throw fault(EIO, "test storage", { key: storage.name, hint });
+}
+
+/** A folder on a disk; elsewhere, or when somebody else tests too, there is nothing to remove. */
+async function removeFolder(storage: ObjectStorage): Promise<void> {
+  try {
+    await storage.delete("testing/");
+  } catch {
+    // It disturbs nobody: an empty folder is no object.
+  }
 }
 
 /** Throws EEXIST with a sentence when there is anything but self-tests below the volume's prefix. */
@@ -54,7 +64,9 @@ export async function putUuid(storage: ObjectStorage, uuid: string): Promise<voi
 export async function checkUuid(storage: ObjectStorage, uuid: string): Promise<void> {
   let stored: string;
   try {
-    stored = Buffer.from(await storage.get(UUID_KEY)).toString("latin1").trim();
+    stored = Buffer.from(await storage.get(UUID_KEY))
+      .toString("latin1")
+      .trim();
   } catch (e) {
     if (e !== ENOENT) throw e;
     const hint = `the folder is missing or not this volume's: mount its disk, or correct --bucket`;

@@ -23,7 +23,10 @@ export class PrefixStorage implements ObjectStorage {
     return this.#inner.hasUnsynced;
   }
 
-  get(key: string, range?: { readonly offset: number; readonly length: number }): MaybePromise<Uint8Array> {
+  get(
+    key: string,
+    range?: { readonly offset: number; readonly length: number },
+  ): MaybePromise<Uint8Array> {
     return this.#inner.get(this.#prefix + key, range);
   }
 

@@ -19,7 +19,10 @@ export interface ObjectStorage {
   /** For people, e.g. `file:///var/jfs/myvol/`. Never holds a secret. */
   readonly name: string;
   /** The whole object, or `length` bytes from `offset`; a range that reaches beyond the object is cut. */
-  get(key: string, range?: { readonly offset: number; readonly length: number }): MaybePromise<Uint8Array>;
+  get(
+    key: string,
+    range?: { readonly offset: number; readonly length: number },
+  ): MaybePromise<Uint8Array>;
   /** Only where objects are local: fills `target` from `offset` of the object and answers the size of the whole object, by
    *  which the caller sees whether all bytes were there. In place when `target` is small and the bytes are in memory. */
   getInto?(key: string, target: Uint8Array, offset: number): MaybePromise<number>;

@@ -1,0 +1,218 @@
+// What only a folder can do wrong: half-written files, kills, a full disk, a folder that is not there, syncs.
+import { spawn } from "node:child_process";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
+import { spawnSync } from "node:child_process";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { FileStorage } from "../../src/object/file.ts";
+import { isTemporary } from "../../src/object/file-list.ts";
+import { UnsyncedFiles } from "../../src/object/unsynced.ts";
+import { EIO, ENOSPC, FsFault } from "../../src/util/errno.ts";
+import { skip } from "../support/skip.ts";
+
+const scratch = mkdtempSync(join(tmpdir(), "jfs-file-"));
+let folders = 0;
+function newFolder(): string {
+  const folder = join(scratch, String(folders++));
+  mkdirSync(folder);
+  return folder;
+}
+test.after(() => rmSync(scratch, { recursive: true, force: true }));
+
+async function failure(run: () => unknown): Promise<unknown> {
+  try {
+    await run();
+  } catch (e) {
+    return e;
+  }
+  return undefined;
+}
+
+function allFiles(folder: string): string[] {
+  return readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => entry.name);
+}
+
+test("an object is the file bucket + key, in folders made on demand", async () => {
+  const folder = newFolder();
+  const storage = new FileStorage(`${folder}/`);
+  await storage.put("vol/chunks/0/0/1_0_11", [Buffer.from("hello world")]);
+  await storage.put("vol/chunks/0/1/1000_0_3", [Buffer.from("abc")], { durable: true });
+  assert.is(readFileSync(join(folder, "vol/chunks/0/0/1_0_11"), "utf8"), "hello world");
+  assert.is(readFileSync(join(folder, "vol/chunks/0/1/1000_0_3"), "utf8"), "abc");
+  assert.is(allFiles(folder).filter(isTemporary).length, 0);
+  assert.is(storage.name, `file://${folder}/`);
+  await storage.close();
+});
+
+test("temporary files have JuiceFS's name and are not objects", async () => {
+  const folder = newFolder();
+  const storage = new FileStorage(`${folder}/`);
+  assert.ok(isTemporary(".jfs.1_0_11.tmp.1804289383"));
+  assert.not.ok(isTemporary("1_0_11"));
+  await storage.put("c/1_0_3", [Buffer.from("abc")]);
+  writeFileSync(join(folder, "c/.jfs.2_0_3.tmp.77"), "ab");
+  const keys: string[] = [];
+  for await (const { key } of storage.list("")) keys.push(key);
+  assert.equal(keys, ["c/1_0_3"]);
+  await storage.close();
+});
+
+test("a folder that is missing is refused with a sentence and not made", async () => {
+  const folder = join(scratch, "not-mounted");
+  const e = await failure(() => new FileStorage(`${folder}/`));
+  assert.instance(e, FsFault);
+  assert.match((e as FsFault).hint ?? "", /mount its disk/);
+  assert.is(existsSync(folder), false);
+});
+
+test("a folder that vanishes is never made again", async () => {
+  const folder = newFolder();
+  const storage = new FileStorage(`${folder}/`);
+  await storage.put("a/1", [Buffer.from("x")]);
+  await storage.sync();
+  // As a disk that is unmounted: the open folder is elsewhere, an empty one has its name.
+  renameSync(folder, `${folder}-moved`);
+  await storage.put("b/2", [Buffer.from("y")]);
+  assert.is(existsSync(folder), false);
+  assert.ok(existsSync(`${folder}-moved/b/2`));
+  rmSync(`${folder}-moved`, { recursive: true });
+  const e = await failure(() => storage.put("c/3", [Buffer.from("z")]));
+  assert.is((e as FsFault).errno, EIO.errno);
+  assert.match((e as FsFault).hint ?? "", /vanished/);
+  await storage.sync();
+  await storage.close();
+});
+
+test("a read-only file system is refused with a sentence", async () => {
+  const e = await failure(() => new FileStorage("/proc/", {}).put("chunks/1", [Buffer.from("x")]));
+  assert.instance(e, FsFault);
+});
+
+test("a full disk is ENOSPC, leaves no temporary file and keeps what was there", async () => {
+  const folder = newFolder();
+  const mounted =
+    spawnSync("mount", ["-t", "tmpfs", "-o", "size=1m", "tmpfs", folder]).status === 0;
+  if (!mounted) return skip("a full disk is ENOSPC", "mounting a tmpfs needs root");
+  try {
+    const storage = new FileStorage(`${folder}/`);
+    await storage.put("keep", [Buffer.alloc(100_000, 1)]);
+    assert.is(await failure(() => storage.put("big", [Buffer.alloc(2_000_000)])), ENOSPC);
+    assert.is(
+      await failure(() => storage.put("big", [Buffer.alloc(2_000_000)], { durable: true })),
+      ENOSPC,
+    );
+    const small = [Buffer.alloc(100_000, 2)];
+    let stored = 0;
+    let e: unknown;
+    while (e === undefined && stored < 20) {
+      e = await failure(() => storage.put(`small-${stored}`, small));
+      if (e === undefined) stored++;
+    }
+    assert.is(e, ENOSPC);
+    assert.is(allFiles(folder).filter(isTemporary).length, 0);
+    assert.is(allFiles(folder).length, stored + 1);
+    assert.is(Buffer.compare(Buffer.from(await storage.get("keep")), Buffer.alloc(100_000, 1)), 0);
+    await storage.close();
+  } finally {
+    spawnSync("umount", [folder]);
+  }
+});
+
+test("after a kill every object is whole", async () => {
+  const folder = newFolder();
+  const body = `
+    const { FileStorage } = await import(${JSON.stringify(join(import.meta.dirname, "../../src/object/file.ts"))});
+    const storage = new FileStorage(${JSON.stringify(`${folder}/`)});
+    for (let n = 0; ; n++) {
+      const size = n % 2 === 0 ? 100_000 : 700_000;
+      await Promise.all([0, 1, 2].map((k) => storage.put("c/" + (n % 5) + "_" + k, [Buffer.alloc(size, n % 251), Buffer.alloc(1, n % 251)])));
+      if (n === 10) process.stdout.write("running");
+    }`;
+  for (let round = 0; round < 5; round++) {
+    const child = spawn(process.execPath, ["--input-type=module", "-e", body], {
+      stdio: ["ignore", "pipe", "inherit"],
+    });
+    await new Promise((done) => child.stdout.once("data", done));
+    await new Promise((done) => setTimeout(done, 10 + round * 7));
+    child.kill("SIGKILL");
+    await new Promise((done) => child.once("exit", done));
+    const storage = new FileStorage(`${folder}/`);
+    let objects = 0;
+    for await (const { key } of storage.list("")) {
+      const object = Buffer.from(await storage.get(key));
+      assert.ok(
+        object.length === 100_001 || object.length === 700_001,
+        `${key}: ${object.length} bytes`,
+      );
+      assert.ok(
+        object.every((byte) => byte === object[0]),
+        `${key} is torn`,
+      );
+      objects++;
+    }
+    assert.ok(objects > 0);
+    await storage.close();
+  }
+});
+
+test("a durable put leaves nothing to sync, another does until sync", async () => {
+  const storage = new FileStorage(`${newFolder()}/`);
+  await storage.put("a", [Buffer.from("x")], { durable: true });
+  assert.is(storage.hasUnsynced, false);
+  await storage.put("b", [Buffer.from("x")]);
+  assert.is(storage.hasUnsynced, true);
+  const first = storage.sync();
+  assert.is(storage.hasUnsynced, true, "until it is done");
+  assert.is(storage.sync(), first, "shared by all who wait");
+  await storage.put("c", [Buffer.from("x")]);
+  const second = storage.sync();
+  assert.is.not(second, first, "the running one may have missed c");
+  await Promise.all([first, second]);
+  assert.is(storage.hasUnsynced, false);
+  assert.is(storage.sync(), undefined);
+  await storage.put("d", [Buffer.from("x")]);
+  await storage.delete("d");
+  assert.is(storage.hasUnsynced, false, "what is deleted needs no sync");
+  await storage.close();
+});
+
+test("what is unsynced is remembered in bounded memory", async () => {
+  const unsynced = new UnsyncedFiles(100);
+  for (let n = 0; n < 100_000; n++) unsynced.add(`chunks/${n}`);
+  assert.ok(unsynced.count <= 101);
+  assert.is(unsynced.isEmpty, false);
+  assert.equal(unsynced.take(), { files: [], whole: true });
+  assert.is(unsynced.isEmpty, true);
+  const storage = new FileStorage(`${newFolder()}/`);
+  for (let n = 0; n < 300; n++) await storage.put(`many/${n}`, [Buffer.from("x")]);
+  await storage.sync();
+  assert.is(storage.hasUnsynced, false);
+  await storage.close();
+});
+
+test("a small put answers in place, a large one does not block", async () => {
+  const folder = newFolder();
+  const storage = new FileStorage(`${folder}/`);
+  assert.is(storage.put("small", [Buffer.alloc(4096)]), undefined);
+  const large = storage.put("large", [Buffer.alloc(4 << 20)]);
+  assert.instance(large, Promise);
+  await large;
+  assert.is(statSync(join(folder, "large")).size, 4 << 20);
+  await storage.close();
+});
+
+test.run();
