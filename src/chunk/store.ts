@@ -14,7 +14,7 @@ export interface SliceWriter {
   readBuffered(target: Uint8Array, offset: number): boolean;
   /** Hands all complete blocks to the store (in the background, bounded by maxUploads). */
   flushBlocks(): void;
-  /** Stores everything; resolves when all blocks are stored (and with `durable` survive a power cut). Rejects with the first error. */
+  /** Stores everything; resolves when all blocks are stored (and with `durable` survive a power cut). Rejects with the first error: then call `abort`. */
   finish(durable: boolean): MaybePromise<void>;
   /** Gives the buffers back and deletes what was stored. */
   abort(): void;

@@ -38,6 +38,9 @@ function diskErrorByCode(code: string, verb: Verb, key: string, name: string): F
       hint: `${name} is mounted read-only: remount it writable`,
     });
   }
+  if (code === "ENOTDIR" && verb === "open") {
+    return fault(EIO, operation, { key, hint: `${name} is not a folder: choose another --bucket` });
+  }
   if (code === "ENOENT" || code === "ESTALE") {
     const hint = `the folder ${name} has vanished: mount its disk again and remount the volume`;
     return fault(EIO, operation, { key, hint });

@@ -33,7 +33,7 @@ export class FileStorage implements ObjectStorage {
   readonly name: string;
   readonly #io: BlockIo = blockIo();
   /** An open directory: all paths are relative to it, so a disk unmounted later is never mistaken for the folder below. */
-  readonly #root: number;
+  #root: number;
   readonly #folder: string;
   /** The last part of a bucket that does not end in a slash: put before each key. */
   readonly #stem: string;
@@ -210,6 +210,8 @@ export class FileStorage implements ObjectStorage {
       clearTimeout(this.#timer);
       await this.#running?.catch(() => undefined);
       closeSync(this.#root);
+      // The number may soon belong to another file.
+      this.#root = -1;
     }
   }
 

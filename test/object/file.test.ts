@@ -1,6 +1,7 @@
 // What only a folder can do wrong: half-written files, kills, a full disk, a folder that is not there, syncs.
 import { spawn } from "node:child_process";
 import {
+  chmodSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -19,7 +20,7 @@ import * as assert from "uvu/assert";
 import { FileStorage } from "../../src/object/file.ts";
 import { isTemporary } from "../../src/object/file-list.ts";
 import { UnsyncedFiles } from "../../src/object/unsynced.ts";
-import { EIO, ENOSPC, FsFault } from "../../src/util/errno.ts";
+import { EACCES, EIO, ENOSPC, EROFS, FsFault } from "../../src/util/errno.ts";
 import { skip } from "../support/skip.ts";
 
 const scratch = mkdtempSync(join(tmpdir(), "jfs-file-"));
@@ -97,9 +98,46 @@ test("a folder that vanishes is never made again", async () => {
   await storage.close();
 });
 
-test("a read-only file system is refused with a sentence", async () => {
-  const e = await failure(() => new FileStorage("/proc/", {}).put("chunks/1", [Buffer.from("x")]));
-  assert.instance(e, FsFault);
+test("a folder without permission is refused with a sentence", async () => {
+  const folder = newFolder();
+  const storage = new FileStorage(`${folder}/`);
+  chmodSync(folder, 0o555);
+  const isRoot = process.geteuid?.() === 0;
+  if (isRoot) process.seteuid?.(65_534);
+  try {
+    const inPlace = await failure(() => storage.put("a/1", [Buffer.from("x")]));
+    const large = await failure(() => storage.put("2", [Buffer.alloc(1 << 20)]));
+    for (const e of [inPlace, large]) {
+      assert.is((e as FsFault).errno, EACCES.errno);
+      assert.match((e as FsFault).hint ?? "", /permission on file:/);
+    }
+  } finally {
+    if (isRoot) process.seteuid?.(0);
+  }
+  assert.equal(allFiles(folder), []);
+  await storage.close();
+});
+
+test("a read-only disk is refused with a sentence", async () => {
+  const folder = newFolder();
+  const mounted = spawnSync("mount", ["-t", "tmpfs", "-o", "ro", "tmpfs", folder]).status === 0;
+  if (!mounted) return skip("a read-only disk is refused", "mounting a tmpfs needs root");
+  try {
+    const storage = new FileStorage(`${folder}/`);
+    const e = await failure(() => storage.put("a", [Buffer.from("x")]));
+    assert.is((e as FsFault).errno, EROFS.errno);
+    assert.match((e as FsFault).hint ?? "", /read-only: remount/);
+    await storage.close();
+  } finally {
+    spawnSync("umount", [folder]);
+  }
+});
+
+test("a file is no bucket", async () => {
+  const folder = newFolder();
+  writeFileSync(join(folder, "file"), "x");
+  const e = await failure(() => new FileStorage(`${folder}/file/`));
+  assert.match((e as FsFault).hint ?? "", /not a folder/);
 });
 
 test("a full disk is ENOSPC, leaves no temporary file and keeps what was there", async () => {
