@@ -46,7 +46,8 @@ export function registerCases(
   source: string,
   cases: Readonly<Record<string, string>>,
 ): void {
-  const on = onVolume(suite, [command("gcc")]);
+  // With a trash, a file that was removed keeps a link there.
+  const on = onVolume(suite, [command("gcc")], { format: ["--trash-days", "0"] });
   const program = new Cases(source);
   for (const [name, title] of Object.entries(cases)) {
     on(title, async (volume: Volume) => {

@@ -20,15 +20,29 @@ export async function listing(dir: string, options: readonly string[] = []): Pro
     .toSorted();
 }
 
+/** What must not change by itself, not even by a remount: all times, size, mode and inode. */
+export async function identity(dir: string): Promise<string[]> {
+  const printed = "%P\\t%i\\t%y\\t%m\\t%U\\t%G\\t%n\\t%s\\t%T@\\t%C@\\0";
+  return (await run("find", [dir, "-printf", printed])).stdout.split("\0").toSorted();
+}
+
+/** Fails with the first lines that only one of two lists has. */
+export function assertSameLines(
+  got: readonly string[],
+  wanted: readonly string[],
+  what: string,
+): void {
+  const [before, after] = [new Set(wanted), new Set(got)];
+  const wrong = [
+    ...wanted.filter((line) => !after.has(line)).map((line) => `lacks ${line.slice(0, 200)}`),
+    ...got.filter((line) => !before.has(line)).map((line) => `has ${line.slice(0, 200)}`),
+  ];
+  assert.equal(wrong.slice(0, 20), [], what);
+}
+
 /** Fails with the first differences in what `listing` shows. */
 export async function assertSameListing(got: string, wanted: string): Promise<void> {
-  const [had, has] = [await listing(wanted), await listing(got)];
-  const [before, after] = [new Set(had), new Set(has)];
-  const wrong = [
-    ...had.filter((line) => !after.has(line)).map((line) => `lacks ${line.slice(0, 200)}`),
-    ...has.filter((line) => !before.has(line)).map((line) => `has ${line.slice(0, 200)}`),
-  ];
-  assert.equal(wrong.slice(0, 20), [], `attributes below ${got}`);
+  assertSameLines(await listing(got), await listing(wanted), `attributes below ${got}`);
 }
 
 /** Fails with the first differences in content or attributes. */
