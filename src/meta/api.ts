@@ -101,6 +101,8 @@ export interface MetaApi {
 
   /** Judges `flags` (O_ACCMODE, O_TRUNC, O_APPEND) and counts the inode as open. */
   open(caller: Caller, ino: Ino, flags: number): MaybePromise<Attr>;
+  /** A read has happened; nothing unless the volume was opened with access times. */
+  touchAtime(ino: Ino): MaybePromise<void>;
   /** One `open` less; the last close of an unlinked file deletes its data. */
   close(ino: Ino): MaybePromise<void>;
   openCount(ino: Ino): number;

@@ -9,6 +9,7 @@ import type {
 import type { AttrChange } from "../meta/api.ts";
 import type { Attr } from "../meta/types.ts";
 import { FLAG_APPEND, FLAG_IMMUTABLE, FLAG_SKIP_TRASH, TRASH_INO } from "../meta/types.ts";
+import type { Caller } from "../util/caller.ts";
 import { FOLDED_SPECIAL } from "../util/ino64.ts";
 import { EACCES, EFBIG, EINVAL, ENODATA, ENOTTY, EOPNOTSUPP, EPERM } from "../util/errno.ts";
 import { FILE_BYTES_MAX } from "../meta/types.ts";
@@ -51,14 +52,17 @@ export class AttrOps {
     if (ino === TRASH_INO) throw EPERM;
     if (args.size !== undefined && args.size > FILE_BYTES_MAX) throw EFBIG;
     const change = toChange(args);
+    // ftruncate: the right to write is the descriptor's.
+    const isFtruncate = args.size !== undefined && core.handles.find(args.fh) !== undefined;
+    const caller = isFtruncate && !req.trusted ? { ...req, trusted: true } : req;
     // What was written before must not move the length or the times afterwards.
     const settles = args.size !== undefined || args.mtime !== undefined || args.ctime !== undefined;
     const settled = settles ? core.settle(ino) : undefined;
-    if (settled !== undefined) return settled.then(() => this.#change(req, ino, change));
-    return this.#change(req, ino, change);
+    if (settled !== undefined) return settled.then(() => this.#change(caller, ino, change));
+    return this.#change(caller, ino, change);
   }
 
-  #change(req: Request, ino: number, change: AttrChange): MaybePromise<AttrReply> {
+  #change(req: Caller, ino: number, change: AttrChange): MaybePromise<AttrReply> {
     const attr = this.#core.meta.setattr(req, ino, change);
     if (isPromise(attr)) return attr.then((a) => this.#changed(ino, change, a));
     return this.#changed(ino, change, attr);

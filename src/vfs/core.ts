@@ -8,6 +8,7 @@ import { TRASH_INO, TYPE_DIRECTORY } from "../meta/types.ts";
 import type { FsError } from "../util/errno.ts";
 import { EROFS, errnoOf } from "../util/errno.ts";
 import { log } from "../util/log.ts";
+import { isPromise } from "../util/maybe.ts";
 import { NO_STAT, toStat } from "./attr-reply.ts";
 import type { DirHandle } from "./dir-handle.ts";
 import { FileWriter } from "./file-writer.ts";
@@ -169,7 +170,7 @@ export class VfsCore implements WriterEvents {
     this.sawForeignChange = true;
     this.forgetDerived();
     const { notifier } = this.timeouts;
-    if (notifier === undefined) return;
+    if (notifier === undefined || !this.timeouts.mustForget()) return;
     notifier.forgetAll();
     for (const ino of this.files.keys()) notifier.invalidateInode(ino);
   }
@@ -178,6 +179,19 @@ export class VfsCore implements WriterEvents {
     this.changes++;
     this.reader.views.clear();
     for (const file of this.files.values()) file.length = -1;
+  }
+
+  /** A node was read. Its access time is worth no error. */
+  touchAtime(ino: Ino): void {
+    if (this.options.atimes !== true) return;
+    const failed = (e: unknown): void => log("debug", `access time of inode ${ino}: ${String(e)}`);
+    try {
+      this.changes++;
+      const touched = this.meta.touchAtime(ino);
+      if (isPromise(touched)) touched.catch(failed);
+    } catch (e) {
+      failed(e);
+    }
   }
 
   /** Everything answered so far survives a power cut when this resolves. */

@@ -68,6 +68,7 @@ export class DataOps {
       return this.#readDirty(handle, writer, offset, n);
     }
     const reply = this.#core.reader.read(file.ino, offset, n);
+    this.#core.touchAtime(file.ino);
     if (this.#readaheadMax > 0) this.#loadAhead(handle, offset, n, length);
     return reply;
   }

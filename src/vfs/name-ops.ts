@@ -97,7 +97,9 @@ export class NameOps {
   }
 
   readlink(req: Request, ino: number): MaybePromise<string> {
-    return this.#core.meta.readlink(req, ino);
+    const target = this.#core.meta.readlink(req, ino);
+    this.#core.touchAtime(ino);
+    return target;
   }
 
   unlink(req: Request, parent: number, name: string): MaybePromise<void> {

@@ -2,6 +2,7 @@
 import type { EntryReply, OpenReply, Request } from "../fuse/operations.ts";
 import type { Entry } from "../meta/api.ts";
 import type { Attr } from "../meta/types.ts";
+import { SYSTEM } from "../util/caller.ts";
 import { EBADF, EEXIST } from "../util/errno.ts";
 import { log } from "../util/log.ts";
 import type { MaybePromise } from "../util/maybe.ts";
@@ -35,18 +36,18 @@ export class OpenOps {
     this.#core = core;
   }
 
-  open(req: Request, ino: number, flags: number): MaybePromise<OpenReply> {
+  open(req: Request, ino: number, flags: number, killSuidgid: boolean): MaybePromise<OpenReply> {
     const wantsChange = (flags & O_ACCMODE) !== O_RDONLY || (flags & O_TRUNC) !== 0;
     if (wantsChange) this.#core.judgeWritable();
     const attr = this.#core.meta.open(req, ino, flags);
-    if (isPromise(attr)) return attr.then((a) => this.#opened(req, ino, flags, a));
-    return this.#opened(req, ino, flags, attr);
+    if (isPromise(attr)) return attr.then((a) => this.#opened(ino, flags, killSuidgid, a));
+    return this.#opened(ino, flags, killSuidgid, attr);
   }
 
-  #opened(req: Request, ino: number, flags: number, attr: Attr): MaybePromise<OpenReply> {
+  #opened(ino: number, flags: number, killSuidgid: boolean, attr: Attr): MaybePromise<OpenReply> {
     if ((flags & O_TRUNC) === 0) return this.#handle(ino, flags, attr, false);
     try {
-      const truncated = this.#truncate(req, ino, attr);
+      const truncated = this.#truncate(ino, killSuidgid);
       if (!isPromise(truncated)) return this.#handle(ino, flags, truncated, false);
       return truncated.then(
         (a) => this.#handle(ino, flags, a, false),
@@ -57,13 +58,12 @@ export class OpenOps {
     }
   }
 
-  #truncate(req: Request, ino: number, attr: Attr): MaybePromise<Attr> {
+  /** Comes as the system: the right to write was judged with the flags of the open. */
+  #truncate(ino: number, killSuidgid: boolean): MaybePromise<Attr> {
     const core = this.#core;
-    // The kernel sets FUSE_OPEN_KILL_SUIDGID for whoever lacks CAP_FSETID: in practice, all but root.
-    const killSuidgid = req.uid !== 0 && (attr.mode & SUID_SGID) !== 0;
     const settled = core.settle(ino);
     const truncate = (): MaybePromise<Attr> =>
-      then(core.meta.setattr(req, ino, { length: 0, mtime: "now", killSuidgid }), (after) => {
+      then(core.meta.setattr(SYSTEM, ino, { length: 0, mtime: "now", killSuidgid }), (after) => {
         core.contentChanged(ino, after);
         return after;
       });
@@ -150,7 +150,7 @@ export class OpenOps {
     if (cause !== EEXIST || (flags & O_EXCL) !== 0) throw cause;
     const core = this.#core;
     return then(core.meta.lookup(req, parent, name), ({ ino }) =>
-      then(this.open(req, ino, flags), (open) =>
+      then(this.open(req, ino, flags, false), (open) =>
         then(core.meta.getattr(ino), (attr) => ({ entry: core.entryReply(ino, attr), open })),
       ),
     );
@@ -198,7 +198,21 @@ export class OpenOps {
     core.forgetDerived();
     for (const fh of opened) {
       const handle = core.handles.remove(fh);
-      if (handle instanceof FileHandle) this.#forget(handle.file);
+      if (!(handle instanceof FileHandle)) continue;
+      const { ino } = handle.file;
+      this.#forget(handle.file);
+      this.#closeQuietly(ino);
+    }
+  }
+
+  /** For an open that was never answered: there is nobody to tell, and a session's end would close it, too. */
+  #closeQuietly(ino: number): void {
+    const failed = (e: unknown): void => log("warn", `closing inode ${ino}: ${String(e)}`);
+    try {
+      const closed = this.#core.meta.close(ino);
+      if (isPromise(closed)) closed.catch(failed);
+    } catch (e) {
+      failed(e);
     }
   }
 

@@ -21,6 +21,8 @@ export interface VfsOptions {
   readonly isSubdir?: boolean;
   /** FLUSH must arrive for read-only files too (locks are released by it). Default false. */
   readonly flushReaders?: boolean;
+  /** Reads may move access times: the volume was opened with relatime or strictatime. Default false. */
+  readonly atimes?: boolean;
   /** An open slice is committed when it was not written for this long. Default 5,000. */
   readonly idleMs?: number;
 }

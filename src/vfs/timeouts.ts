@@ -17,6 +17,9 @@ export class Timeouts {
     this.#options = options;
   }
 
+  /** The kernel was told after the last answer that it might keep for long. */
+  #hasForgotten = false;
+
   /** We are the only writer, and a change from outside can be told to the kernel. */
   get isLong(): boolean {
     return this.notifier?.canForgetAll === true && !this.#meta.isShared;
@@ -34,6 +37,14 @@ export class Timeouts {
   /** 0 = a missing name is answered ENOENT and asked for again. */
   get negativeMs(): number {
     return this.#options.negativeTimeoutMs ?? (this.isLong ? ALONE_TIMEOUT_MS : 0);
+  }
+
+  /** A foreign change has come: true when the kernel may hold anything for longer than the short time. */
+  mustForget(): boolean {
+    const { isShared } = this.#meta;
+    const must = !isShared || !this.#hasForgotten;
+    this.#hasForgotten = isShared;
+    return must;
   }
 
   #standard(): number {

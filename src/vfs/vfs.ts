@@ -52,11 +52,6 @@ export class Vfs implements FuseOperations {
     this.#core.invalidateAll();
   }
 
-  /** The slices of a chunk were replaced by others of the same content, and may be deleted. */
-  chunkChanged(ino: number, index: number): void {
-    this.#core.reader.views.invalidateChunk(ino, index);
-  }
-
   get openHandles(): number {
     return this.#core.handles.size;
   }
@@ -120,8 +115,8 @@ export class Vfs implements FuseOperations {
     return this.#names.link(req, ino, newParent, newName);
   }
 
-  open(req: Request, ino: number, flags: number): MaybePromise<OpenReply> {
-    return this.#open.open(req, ino, flags);
+  open(req: Request, ino: number, flags: number, killSuidgid = false): MaybePromise<OpenReply> {
+    return this.#open.open(req, ino, flags, killSuidgid);
   }
   create(
     req: Request,
