@@ -28,11 +28,15 @@ export class Reader {
   /** `size` bytes from `offset`, which must lie inside the file. Uncommitted writes are not seen. */
   read(ino: Ino, offset: number, size: number): MaybePromise<Pieces> {
     if (size <= 0) return NOTHING;
+    let reply: MaybePromise<Pieces> | undefined;
     try {
-      return this.#readInPlace(ino, offset, size) ?? this.#readSlowly(ino, offset, size);
+      reply = this.#readInPlace(ino, offset, size);
     } catch (e) {
       return this.#retry(ino, offset, size, e);
     }
+    reply ??= this.#readSlowly(ino, offset, size);
+    if (!isPromise(reply)) return reply;
+    return reply.catch((e: unknown) => this.#retry(ino, offset, size, e));
   }
 
   /** Undefined when something must be waited for. */
@@ -49,7 +53,8 @@ export class Reader {
       const end = piece === undefined ? CHUNK_BYTES : piece.pos + piece.len;
       const n = Math.min(size - done, end - pos);
       const part = this.#part(piece, pos, n);
-      if (isPromise(part)) return n === size ? this.#arriving(ino, offset, size, part) : drop(part);
+      // The usual wait: all bytes come from one slice. They pass on without a copy.
+      if (isPromise(part)) return n === size ? part : drop(part);
       if (done === 0) single = part;
       else (out ??= [...single]).push(...part);
       done += n;
@@ -60,11 +65,6 @@ export class Reader {
   #part(piece: Slice | undefined, pos: number, n: number): MaybePromise<Pieces> {
     if (piece === undefined || piece.id === 0) return zeros(n);
     return this.#chunks.read(piece.id, piece.size, piece.off + (pos - piece.pos), n);
-  }
-
-  /** The usual wait: all bytes come from one slice. They pass on without a copy. */
-  #arriving(ino: Ino, offset: number, size: number, part: Promise<Pieces>): Promise<Pieces> {
-    return part.catch((e: unknown) => this.#retry(ino, offset, size, e));
   }
 
   /** A compaction may have replaced and deleted a slice that a cached view names: look again, once. */
