@@ -51,6 +51,16 @@ const nothing = {
     zeros.subarray(0, size),
   write: (_req: unknown, _ino: number, _fh: number, _offset: number, data: Uint8Array) =>
     data.length,
+  statfs: () => ({
+    blocks: 1,
+    bfree: 1,
+    bavail: 1,
+    files: 1,
+    ffree: 1,
+    bsize: 4096,
+    namelen: 255,
+    frsize: 4096,
+  }),
   flush() {},
   release() {},
   releasedir() {},

@@ -101,7 +101,9 @@ export class FuseSession {
 
   #onReadable(status: number): void {
     if (!this.#isOpen) return;
-    this.#spin.wakes(performance.now());
+    const now = performance.now();
+    this.#spin.wakes(now);
+    this.#spin.receives(now);
     this.#run(0);
     // A watch that reported an error has been stopped by the loop: nothing would ever wake us again.
     if (status < 0) this.close();
@@ -181,8 +183,10 @@ export class FuseSession {
       if (n !== EAGAIN) return n;
       this.#endTurn();
     }
+    this.#spin.answers(performance.now());
     n = this.#sendAndReceive(spin);
     this.#spin.polled(spin, n > 0);
+    if (n > 0) this.#spin.receives(performance.now());
     return n;
   }
 
@@ -260,6 +264,7 @@ export class FuseSession {
   }
 
   #continueSoon(): void {
+    this.#spin.skips();
     this.#immediate ??= setImmediate(() => {
       this.#immediate = undefined;
       if (!this.#isOpen) return;

@@ -34,7 +34,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { hasCommand, skip } from "../support/skip.ts";
+import { hasCommand, skip, skipMissing } from "../support/skip.ts";
 
 const here = import.meta.dirname;
 
@@ -194,6 +194,54 @@ test("the everyday calls", () => {
   const dir = opendirSync(server.mountpoint);
   assert.ok(dir.readSync() !== null);
   dir.closeSync();
+});
+
+/** What Node.js has no call for. Prints one line for each. */
+const rareCalls = `
+import os, sys, errno
+d = sys.argv[1]
+fd = os.open(d, os.O_TMPFILE | os.O_RDWR, 0o600)
+os.write(fd, b"0123456789")
+print("tmpfile", os.fstat(fd).st_size)
+out = os.open(d + "/copied", os.O_CREAT | os.O_RDWR, 0o600)
+print("copy", os.copy_file_range(fd, out, 8, 1, 0), os.pread(out, 100, 0))
+print("hole", os.lseek(out, 0, os.SEEK_HOLE), os.lseek(out, 3, os.SEEK_DATA))
+os.posix_fallocate(out, 0, 5000)
+print("fallocate", os.fstat(out).st_size)
+os.setxattr(d + "/copied", "user.a", b"value")
+os.setxattr(d + "/copied", "user.b", b"x" * 60000)
+print("xattr", os.getxattr(d + "/copied", "user.a"), len(os.getxattr(d + "/copied", "user.b")), sorted(os.listxattr(d + "/copied")))
+os.removexattr(d + "/copied", "user.a")
+try: os.getxattr(d + "/copied", "user.a")
+except OSError as e: print(errno.errorcode[e.errno])
+os.mkfifo(d + "/fifo")
+os.umask(0)
+os.mknod(d + "/null", 0o20666, os.makedev(1, 3))
+st = os.stat(d + "/null")
+print("device", oct(st.st_mode), os.major(st.st_rdev), os.minor(st.st_rdev))
+os.utime(d + "/copied", (1, -5))
+print("times", int(os.stat(d + "/copied").st_mtime))
+os.sync()
+os.fsync(os.open(d, os.O_RDONLY))
+`;
+
+test("the rare calls", () => {
+  if (!hasCommand("python3")) {
+    skipMissing("mount: the rare calls", "python3");
+    return;
+  }
+  const run = spawnSync("python3", ["-c", rareCalls, server.mountpoint], { encoding: "utf8" });
+  assert.is(run.stderr, "");
+  assert.equal(run.stdout.trim().split("\n"), [
+    "tmpfile 10",
+    "copy 8 b'12345678'",
+    "hole 8 3",
+    "fallocate 5000",
+    "xattr b'value' 60000 ['user.a', 'user.b']",
+    "ENODATA",
+    "device 0o20666 1 3",
+    "times -5",
+  ]);
 });
 
 test("many callers at once", () => {
