@@ -34,6 +34,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { unmount } from "../../src/fuse/unmount.ts";
+import type { UnmountError } from "../../src/fuse/unmount.ts";
 import { hasCommand, skip, skipMissing } from "../support/skip.ts";
 
 const here = import.meta.dirname;
@@ -307,7 +309,11 @@ test("an idle mount uses no CPU", async () => {
   assert.ok(micros < 100_000, `${micros} µs of CPU in an idle second`);
 });
 
-test("a mount point in use is refused, and a busy one is not unmounted", () => {
+test("a mount point in use is refused, and a busy one is not unmounted", async () => {
+  const fd = openSync(server.path("cached"), "r");
+  const refused = await unmount(server.mountpoint).catch((e: unknown) => e as UnmountError);
+  closeSync(fd);
+  assert.is(refused?.code, "EBUSY");
   const second = spawnSync(process.execPath, [join(here, "serve-memory.ts"), server.mountpoint], {
     encoding: "utf8",
   });
