@@ -132,9 +132,9 @@ export class FileWriter {
     const end = start + piece.length;
     if (end > this.#length) this.#length = end;
     const { writer } = slice;
-    if (end % CHUNK_BYTES === 0 || writer.length >= CHUNK_BYTES)
+    if (end % CHUNK_BYTES === 0 || writer.length >= CHUNK_BYTES || slice.isFull) {
       this.#queue.freezeUpTo(slice, false);
-    else if (writer.length - writer.frozenBytes >= this.#chunks.blockBytes) writer.flushBlocks();
+    } else if (writer.length - writer.frozenBytes >= this.#chunks.blockBytes) writer.flushBlocks();
     return true;
   }
 

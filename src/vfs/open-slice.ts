@@ -78,6 +78,11 @@ export class OpenSlice {
     );
   }
 
+  /** So many pieces that looking for a place takes long. */
+  get isFull(): boolean {
+    return this.#extents.length >= EXTENTS_MAX;
+  }
+
   /** Puts bytes where `place` said. */
   replace(data: Uint8Array, start: number, off: number): void {
     const last = this.#extents[this.#extents.length - 1] as Extent;
