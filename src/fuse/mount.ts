@@ -16,7 +16,7 @@ export interface MountOptions {
   /** The kernel judges permissions from mode, owner and ACLs. */
   readonly defaultPermissions: boolean;
   readonly maxRead: number;
-  /** Flags of mount(8): ro, noexec, noatime, suid, dev, … */
+  /** Flags of mount(8): ro, noexec, noatime, suid, dev */
   readonly flags: readonly string[];
 }
 

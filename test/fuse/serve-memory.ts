@@ -1,5 +1,5 @@
 // The process that serves a MemoryFs for the mount tests: argv = mountpoint, entry timeout in ms. Talks to its
-// parent in lines: "ready {…}" once mounted, "closed" at the end; SIGTERM unmounts, SIGUSR2 prints counters.
+// parent in lines: "ready {...}" once mounted, "closed" at the end.
 import { mountAndServe } from "../../src/fuse/serve.ts";
 import { ENOSPC } from "../../src/util/errno.ts";
 import { MemoryFs } from "./memory-fs.ts";
