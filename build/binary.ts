@@ -50,7 +50,8 @@ function sourceFiles(dir: string): string[] {
 
 const workers = sourceFiles(join(root, "src")).filter((file) => file.endsWith("-worker.ts"));
 
-const workerCall = /new Worker\(\s*new URL\(\s*"(?:[./\w-]*\/)?([\w-]+-worker)\.ts",\s*import\.meta\.url\s*,?\s*\)/g;
+const workerCall =
+  /new Worker\(\s*new URL\(\s*"(?:[./\w-]*\/)?([\w-]+-worker)\.ts",\s*import\.meta\.url\s*,?\s*\)/g;
 
 /** Rewrites what a checkout finds beside its files into what the executable finds inside itself. */
 const inside: Plugin = {
@@ -60,7 +61,9 @@ const inside: Plugin = {
       const source = readFileSync(path, "utf8");
       const contents = source.replaceAll(workerCall, '__packedWorker("$1"');
       if (/new Worker\(/.test(contents)) {
-        throw new Error(`${relative(root, path)}: start workers by new URL("./x-worker.ts", import.meta.url)`);
+        throw new Error(
+          `${relative(root, path)}: start workers by new URL("./x-worker.ts", import.meta.url)`,
+        );
       }
       return { contents, loader: "ts" };
     });

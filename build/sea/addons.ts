@@ -5,7 +5,12 @@ import { constants, mkdtempSync, openSync, rmdirSync, unlinkSync, writeSync } fr
 import { homedir, tmpdir } from "node:os";
 import { join } from "node:path";
 import { getRawAsset } from "node:sea";
-import { getEnvironmentData, setEnvironmentData, Worker, type WorkerOptions } from "node:worker_threads";
+import {
+  getEnvironmentData,
+  setEnvironmentData,
+  Worker,
+  type WorkerOptions,
+} from "node:worker_threads";
 import { setNativeAddon } from "../../src/util/native.ts";
 
 // Linux's O_TMPFILE, which node:fs does not name: __O_TMPFILE | O_DIRECTORY.
@@ -51,7 +56,7 @@ export function loadAddon(name: string): unknown {
   for (const dir of candidates()) {
     try {
       const fd = nameless(dir);
-      for (let done = 0; done < bytes.length; ) done += writeSync(fd, bytes, done);
+      for (let done = 0; done < bytes.length;) done += writeSync(fd, bytes, done);
       const path = `/proc/self/fd/${fd}`;
       const addon = dlopen(path);
       setEnvironmentData(`addon:${name}`, path);
@@ -61,7 +66,9 @@ export function loadAddon(name: string): unknown {
     }
   }
   const reason = lastError instanceof Error ? lastError.message : String(lastError);
-  throw new Error(`cannot load ${name}: set TMPDIR to a folder that is writable and not noexec (${reason})`);
+  throw new Error(
+    `cannot load ${name}: set TMPDIR to a folder that is writable and not noexec (${reason})`,
+  );
 }
 
 /** `new Worker(new URL("./name.ts", import.meta.url), options)` of the sources becomes a call of this. */

@@ -26,7 +26,8 @@ function librariesOf(files: readonly string[]): Libraries {
       else if (plain !== null) loader ??= realpathSync(plain[1] as string);
     }
   }
-  if (loader === undefined) throw new Error("ldd names no dynamic loader: build on a system with glibc");
+  if (loader === undefined)
+    throw new Error("ldd names no dynamic loader: build on a system with glibc");
   return { loader, shared: [...shared.values()] };
 }
 
@@ -37,24 +38,36 @@ function compileLauncher(outDir: string): string {
     "-O2 -static-pie -nostdlib -nostartfiles -ffreestanding -fPIE -fno-stack-protector " +
     "-fno-asynchronous-unwind-tables -fno-tree-loop-distribute-patterns -Wall -Wextra " +
     "-Wl,--build-id=none,-z,noexecstack,--no-dynamic-linker";
-  execFileSync("gcc", [...flags.split(" "), "-o", launcher, join(import.meta.dirname, "launcher.c")]);
+  execFileSync("gcc", [
+    ...flags.split(" "),
+    "-o",
+    launcher,
+    join(import.meta.dirname, "launcher.c"),
+  ]);
   const relocations = execFileSync("readelf", ["-rW", launcher], { encoding: "utf8" });
   if (!relocations.includes("no relocations")) throw new Error("the launcher has relocations");
   return launcher;
 }
 
 /** Writes `output`. `addons` are looked at for the libraries that they need, and are inside `program` already. */
-export function packExecutable(program: string, addons: readonly string[], outDir: string, output: string): void {
+export function packExecutable(
+  program: string,
+  addons: readonly string[],
+  outDir: string,
+  output: string,
+): void {
   const { loader, shared } = librariesOf([program, ...addons]);
   const parts = [program, loader, ...shared];
-  if (parts.length > PARTS_MAX) throw new Error(`${parts.length} parts are too many for launcher.c`);
+  if (parts.length > PARTS_MAX)
+    throw new Error(`${parts.length} parts are too many for launcher.c`);
   const table = Buffer.alloc(16 + 16 * PARTS_MAX);
   table.write("JFSPACK1", "latin1");
   table.writeBigUInt64LE(BigInt(parts.length), 8);
   const fd = openSync(output, "w", 0o755);
   let at = 0;
   const write = (bytes: Uint8Array): void => {
-    for (let done = 0; done < bytes.length; ) done += writeSync(fd, bytes, done, bytes.length - done, at + done);
+    for (let done = 0; done < bytes.length;)
+      done += writeSync(fd, bytes, done, bytes.length - done, at + done);
     at += bytes.length;
   };
   write(readFileSync(compileLauncher(outDir)));

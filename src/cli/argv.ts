@@ -48,11 +48,12 @@ export function normalizeArgv(
       rest.push(...argv.slice(index));
       break;
     }
-    const [name = "", inline] = splitOption(arg);
+    const [name, inline] = splitOption(arg);
     if (name === "--log-level") {
       const text = inline ?? argv[++index] ?? "";
       const wanted = levelNames[text.toLowerCase()];
-      if (wanted === undefined) throw new UsageError(`--log-level ${text}: give debug, info, warn or error`);
+      if (wanted === undefined)
+        throw new UsageError(`--log-level ${text}: give debug, info, warn or error`);
       level = wanted;
     } else if (levels[name] !== undefined) {
       if (inline === undefined || parseBoolean(name, inline)) level = levels[name];
@@ -101,11 +102,7 @@ class Reader {
   readonly #options: OptionTable;
   readonly #commands: ReadonlyMap<string, OptionTable>;
 
-  constructor(
-    command: string,
-    options: OptionTable,
-    commands: ReadonlyMap<string, OptionTable>,
-  ) {
+  constructor(command: string, options: OptionTable, commands: ReadonlyMap<string, OptionTable>) {
     this.#command = command;
     this.#options = options;
     this.#commands = commands;
@@ -127,25 +124,29 @@ class Reader {
   #readOption(arg: string, next: string | undefined): boolean {
     const [written, inline] = splitOption(arg);
     const name = this.#canonical(written);
-    if (name === "-h" || name === "--help") {
-      this.wantsHelp = true;
-      return false;
-    }
-    if (inline === undefined && name.startsWith("--no-") && this.#options.get(positive(name)) === false) {
-      this.out.push(name);
-      return false;
-    }
+    if (this.#readBare(name, inline)) return false;
     const foreign = foreignOptions[this.#command]?.[name];
     const takesValue = this.#options.get(name) ?? foreign?.takesValue;
     if (takesValue === undefined) throw this.#unknown(written);
-    const usesNext = takesValue && inline === undefined;
-    if (usesNext && next === undefined) throw new UsageError(`${name} needs a value`);
-    const value = inline ?? (takesValue ? (next as string) : "true");
+    const value = inline ?? (takesValue ? next : "true");
+    if (value === undefined) throw new UsageError(`${name} needs a value`);
     if (name === "-o") this.#readMountOptions(value);
     else if (foreign !== undefined) judgeForeign(name, value, foreign);
     else if (takesValue) this.out.push(`${name}=${value}`);
     else this.out.push(parseBoolean(name, value) ? name : name.replace(/^--/, "--no-"));
-    return usesNext;
+    return takesValue && inline === undefined;
+  }
+
+  /** `--help` and the negative form of a flag. */
+  #readBare(name: string, inline: string | undefined): boolean {
+    if (name === "-h" || name === "--help") {
+      this.wantsHelp = true;
+      return true;
+    }
+    if (inline !== undefined || !name.startsWith("--no-") || this.#options.has(name)) return false;
+    if (this.#options.get(name.replace(/^--no-/, "--")) !== false) return false;
+    this.out.push(name);
+    return true;
   }
 
   /** Go's flag parser takes -trash-days for --trash-days. */
@@ -175,11 +176,11 @@ class Reader {
         `${name} is no option of jfs ${this.#command}: run jfs help ${this.#command}`,
       );
     }
-    return new UsageError(`${name} belongs to ${owners.join(" and ")}, not to jfs ${this.#command}`);
+    return new UsageError(
+      `${name} belongs to ${owners.join(" and ")}, not to jfs ${this.#command}`,
+    );
   }
 }
-
-const positive = (name: string): string => name.replace(/^--no-/, "--");
 
 function judgeForeign(name: string, value: string, option: ForeignOption): void {
   if (option.harmless.includes(value)) return;
@@ -188,6 +189,7 @@ function judgeForeign(name: string, value: string, option: ForeignOption): void 
     throw new UsageError(`${name} is not supported yet: leave it out`);
   }
   const [usual] = option.harmless;
-  const advice = usual === undefined || usual === "" ? "leave it out" : `leave it out or use ${usual}`;
+  const advice =
+    usual === undefined || usual === "" ? "leave it out" : `leave it out or use ${usual}`;
   throw new UsageError(`${name} ${value} is not supported yet: ${advice}`);
 }

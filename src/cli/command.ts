@@ -1,7 +1,7 @@
 // What all commands share: the streams they print to, and the shape of their option lists.
-import { Command, type BaseContext } from "clipanion";
+import { Command } from "clipanion";
 
-export abstract class JfsCommand extends Command<BaseContext> {
+export abstract class JfsCommand extends Command {
   /** Prints lines of data. Messages go to stderr through the log. */
   protected print(text: string): void {
     this.context.stdout.write(`${text}\n`);

@@ -109,22 +109,28 @@ export function withAcl(format: Format): Format {
   return { ...format, EnableACL: true, MinClientVersion: raised };
 }
 
+/** True when the setting keeps clients of this version out. */
+export function isVersionRefused(format: Format, client: string): boolean {
+  const { MinClientVersion = "", MaxClientVersion = "" } = format;
+  if (MinClientVersion !== "" && compareVersions(client, MinClientVersion) < 0) return true;
+  return MaxClientVersion !== "" && compareVersions(client, MaxClientVersion) > 0;
+}
+
 /** Throws UserError when this jfs must not open the volume, or cannot. */
 export function checkUsable(format: Format, client: string): void {
   const { MetaVersion = 1, MinClientVersion = "", MaxClientVersion = "" } = format;
   if (MetaVersion > 1) {
     throw new UserError(`the volume has metadata version ${MetaVersion}: a newer jfs is needed`);
   }
-  if (MinClientVersion !== "" && compareVersions(client, MinClientVersion) < 0) {
-    throw new UserError(`the volume wants clients of version ${MinClientVersion} or newer: upgrade jfs`);
-  }
-  if (MaxClientVersion !== "" && compareVersions(client, MaxClientVersion) > 0) {
+  if (isVersionRefused(format, client)) {
+    const range = `${MinClientVersion || "any"} to ${MaxClientVersion || "any"}`;
     throw new UserError(
-      `the volume wants clients of version ${MaxClientVersion} or older: raise it with --max-client-version`,
+      `the volume wants clients of version ${range}, this jfs counts as ${client}: change it with jfs config`,
     );
   }
   const lacking = unsupported(format);
-  if (lacking !== undefined) throw new UserError(`the volume uses ${lacking}, which jfs does not support yet`);
+  if (lacking !== undefined)
+    throw new UserError(`the volume uses ${lacking}, which jfs does not support yet`);
 }
 
 function unsupported(format: Format): string | undefined {

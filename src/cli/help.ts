@@ -28,7 +28,9 @@ export function readDefinition(definition: Definition): CommandHelp {
     category: definition.category?.trim() ?? "",
     summary: definition.description?.trim() ?? "",
     details: definition.details?.trim() ?? "",
-    examples: (definition.examples ?? []).map(([text, line]) => [text.trim(), line.trim()] as const),
+    examples: (definition.examples ?? []).map(
+      ([text, line]) => [text.trim(), line.trim()] as const,
+    ),
     options: definition.options.map((option) => {
       const takesValue = option.definition.endsWith("#0");
       const names = option.definition.replace(/ #0$/, "").split(",");

@@ -9,10 +9,10 @@ const nameOf = (device: string): string => `\0jfs-mount-${device}`;
 export async function announceLiveness(mountPoint: string): Promise<Server | undefined> {
   const { entry } = await findMount(mountPoint);
   if (entry === undefined) return undefined;
-  const server = createServer(() => undefined);
+  const server = createServer((socket) => socket.unref());
   server.on("error", () => undefined);
   server.listen(nameOf(entry.device));
-  // It must not keep the process alive: its whole point is to end with it.
+  // Neither it nor who waits may keep the process alive: its whole point is to end with it.
   server.unref();
   return server;
 }

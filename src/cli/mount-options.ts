@@ -26,9 +26,8 @@ export interface MountArguments {
 export interface MountSettings {
   readonly readOnly: boolean;
   readonly allowOther: boolean;
-  /** Source shown by df and findmnt instead of jfs:NAME. */
-  readonly fsname: string | undefined;
-  readonly debug: boolean;
+  /** Flags for the kernel, by their names in mount(8); read-only is not among them. */
+  readonly flags: readonly string[];
   /** Milliseconds; undefined = as long as this process is the only session, one second otherwise. */
   readonly attrTimeoutMs: number | undefined;
   readonly entryTimeoutMs: number | undefined;
@@ -46,8 +45,10 @@ export interface MountSettings {
   readonly backgroundJobs: boolean;
 }
 
-// Read by mount(8) from /etc/fstab, or what jfs does anyway.
-const ignored = new Set([
+// The first two are ours; the others are for mount(8) and /etc/fstab, or what jfs does anyway.
+const known = new Set([
+  "ro",
+  "allow_other",
   "_netdev",
   "nofail",
   "rw",
@@ -74,25 +75,12 @@ const HEARTBEAT_MS_MAX = 600_000;
 
 /** Throws UsageError with the name of the option that is wrong. */
 export function readMountArguments(given: MountArguments): MountSettings {
-  let { readOnly } = given;
-  let allowOther = process.getuid?.() === 0;
-  let fsname: string | undefined;
-  let debug = false;
-  for (const option of given.mountOptions) {
-    const [name, value] = option.split("=", 2) as [string, string | undefined];
-    if (name === "ro") readOnly = true;
-    else if (name === "allow_other") allowOther = true;
-    else if (name === "fsname" && value !== undefined) fsname = value;
-    else if (name === "debug") debug = true;
-    else if (!ignored.has(name) && !name.startsWith("x-")) {
-      throw new UsageError(`-o ${option} is not supported: leave it out`);
-    }
-  }
+  const flags = readFlags(given.mountOptions);
+  const readOnly = given.readOnly || flags.has("ro");
   return {
     readOnly,
-    allowOther,
-    fsname,
-    debug,
+    allowOther: process.getuid?.() === 0 || flags.has("allow_other"),
+    flags: ["nodev", "noexec", "nosuid", "suid", "dev"].filter((flag) => flags.has(flag)),
     attrTimeoutMs: timeout("--attr-cache", given.attrCache),
     entryTimeoutMs: timeout("--entry-cache", given.entryCache),
     dirEntryTimeoutMs: timeout("--dir-entry-cache", given.dirEntryCache),
@@ -106,6 +94,19 @@ export function readMountArguments(given: MountArguments): MountSettings {
     checkStorage: given.checkStorage ?? false,
     backgroundJobs: !readOnly && given.noBgjob !== true,
   };
+}
+
+/** What is behind -o, by name. Throws UsageError for what would be ignored. */
+function readFlags(options: readonly string[]): Set<string> {
+  const flags = new Set<string>();
+  for (const option of options) {
+    const [name = ""] = option.split("=");
+    if (!known.has(name) && !name.startsWith("x-")) {
+      throw new UsageError(`-o ${option} is not supported: leave it out`);
+    }
+    flags.add(name);
+  }
+  return flags;
 }
 
 function bucketOf({ storage, bucket }: MountArguments): string | undefined {

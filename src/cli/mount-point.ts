@@ -46,5 +46,5 @@ export async function makeMountPoint(given: string): Promise<string> {
       throw new UserError(`mount point ${path} cannot be made: ${sentenceOf(error)}`);
     }
   }
-  return path;
+  return (await realOf(path)) ?? path;
 }

@@ -1,16 +1,117 @@
 // Assembles the layers of a volume from the metadata up to the kernel, serves it, and takes them apart again.
+import { BlockChunkStore } from "../chunk/chunk-store.ts";
+import { sliceWorker } from "../chunk/slice-worker.ts";
+import type { ChunkStore } from "../chunk/store.ts";
+import { mountAndServe, type Mounted } from "../fuse/serve.ts";
+import { openMeta, type Meta } from "../meta/meta.ts";
+import type { SqliteStore } from "../meta/engines/sqlite.ts";
+import { log } from "../util/log.ts";
+import { Vfs } from "../vfs/vfs.ts";
+import { kernelNotifier } from "./kernel-notifier.ts";
+import { announceLiveness } from "./liveness.ts";
 import type { MetaAddress } from "./meta-address.ts";
 import type { MountSettings } from "./mount-options.ts";
+import { makeMountPoint } from "./mount-point.ts";
+import { Serving } from "./serve.ts";
+import { sessionInfo } from "./session-info.ts";
+import { openStorage, probeStorage } from "./storage.ts";
+import { openStore, usableFormat } from "./volume.ts";
 
-/** Resolves with the exit code when the volume has been unmounted. `onReady` is called once, with one line. */
+// The kernel's requests carry up to this many bytes of file data.
+const REQUEST_BYTES_MAX = 1 << 20;
+
+/** Resolves with the exit code when the volume has been unmounted. `onReady` is called once, with one line.
+ *  Throws a sentence when the volume cannot be mounted; then nothing is left open or mounted. */
 export async function mountVolume(
   address: MetaAddress,
   mountPoint: string,
   settings: MountSettings,
   onReady: (line: string) => void,
 ): Promise<number> {
-  void settings;
-  onReady("");
-  await Promise.resolve();
-  throw new Error(address.path + mountPoint);
+  log("info", `Meta address: ${address.shown}`);
+  const path = await makeMountPoint(mountPoint);
+  // Closed in reverse order, whatever happens.
+  await using layers = new AsyncDisposableStack();
+  const store = layers.use(openStore(address, { before: async () => chunks?.sync() }));
+  const { chunks, blockFolder } = await openChunks(layers, store, settings);
+  log("info", `Data use ${blockFolder}`);
+  const serving = new Serving(path);
+  const meta = await openVolumeMeta(layers, store, chunks, settings, serving);
+  const vfs = new Vfs(meta, chunks, {
+    readOnly: settings.readOnly,
+    attrTimeoutMs: settings.attrTimeoutMs,
+    entryTimeoutMs: settings.entryTimeoutMs,
+    dirEntryTimeoutMs: settings.dirEntryTimeoutMs,
+    negativeTimeoutMs: settings.negativeTimeoutMs,
+  });
+  layers.defer(() => vfs.close());
+  // The directory that we were started in must not be held busy by a mount that lives for months.
+  process.chdir("/");
+  const mounted = await mount(vfs, meta, path, settings);
+  vfs.attach(kernelNotifier(mounted.session, mounted.agreed));
+  await announceLiveness(path);
+  onReady(`OK, ${meta.format().Name} is ready at ${path}`);
+  return await serving.untilUnmounted(mounted.session);
+}
+
+interface Data {
+  readonly chunks: ChunkStore;
+  /** For people. */
+  readonly blockFolder: string;
+}
+
+async function openChunks(
+  layers: AsyncDisposableStack,
+  store: SqliteStore,
+  settings: MountSettings,
+): Promise<Data> {
+  const format = await usableFormat(store);
+  const storage = openStorage({ ...format, Bucket: settings.bucket ?? format.Bucket });
+  layers.defer(async () => storage.close());
+  if (settings.checkStorage) await probeStorage(storage);
+  const chunks = new BlockChunkStore(storage, {
+    blockBytes: format.BlockSize * 1024,
+    hashPrefix: format.HashPrefix ?? false,
+    bufferBytes: settings.bufferBytes,
+    maxUploads: settings.maxUploads,
+    ...(settings.cacheBytes === undefined ? {} : { cacheBytes: settings.cacheBytes }),
+  });
+  layers.defer(() => chunks.close());
+  return { chunks, blockFolder: storage.name };
+}
+
+async function openVolumeMeta(
+  layers: AsyncDisposableStack,
+  store: SqliteStore,
+  chunks: ChunkStore,
+  settings: MountSettings,
+  serving: Serving,
+): Promise<Meta> {
+  const meta = await openMeta(store, {
+    readOnly: settings.readOnly,
+    sessionInfo: sessionInfo(serving.mountPoint),
+    heartbeatSeconds: settings.heartbeatMs / 1000,
+    noBgJob: !settings.backgroundJobs,
+    maxDeletes: settings.maxDeletes,
+    worker: sliceWorker(chunks),
+    terminate: (reason) => serving.terminate(reason),
+  });
+  layers.defer(() => meta.shutdown());
+  return meta;
+}
+
+function mount(vfs: Vfs, meta: Meta, path: string, settings: MountSettings): Promise<Mounted> {
+  const { Name, EnableACL } = meta.format();
+  return mountAndServe(
+    vfs,
+    {
+      mountpoint: path,
+      name: Name,
+      allowOther: settings.allowOther,
+      defaultPermissions: true,
+      maxRead: REQUEST_BYTES_MAX,
+      flags: settings.readOnly ? [...settings.flags, "ro"] : settings.flags,
+    },
+    { maxWrite: REQUEST_BYTES_MAX, posixAcl: EnableACL },
+  );
 }

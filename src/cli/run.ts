@@ -1,5 +1,5 @@
 // Runs one command line: argv in, exit code out. The one place where errors become a sentence on stderr.
-import { Cli, type BaseContext } from "clipanion";
+import { Cli } from "clipanion";
 import { AssertionError } from "../util/assert.ts";
 import { isFsError } from "../util/errno.ts";
 import { log, setLogLevel } from "../util/log.ts";
@@ -10,8 +10,8 @@ import { readDefinition, type CommandHelp } from "./help.ts";
 import { sentenceOf } from "./user-error.ts";
 import { versionText } from "./version.ts";
 
-function makeCli(): Cli<BaseContext> {
-  const cli = new Cli<BaseContext>({
+function makeCli(): Cli {
+  const cli = new Cli({
     binaryName: "jfs",
     binaryLabel: "jfs",
     binaryVersion: versionText(),
@@ -44,7 +44,7 @@ export async function run(argv: readonly string[]): Promise<number> {
     setLogLevel(global.level);
     const command = cli.process([...args], Cli.defaultContext);
     // Cli.run would do this too, but it prints errors in its own way.
-    command.cli = cli as unknown as typeof command.cli;
+    command.cli = cli;
     return await command.validateAndExecute();
   } catch (error) {
     return report(error, help);

@@ -1,41 +1,61 @@
-// The life of a mounted volume in this process: until it is unmounted from outside or a signal asks for it.
+// The life of a mounted volume in this process: until it is unmounted from outside, a signal asks for it, or the
+// volume is not ours any more.
 import type { FuseSession } from "../fuse/session.ts";
 import { UnmountError, unmount } from "../fuse/unmount.ts";
 import { log } from "../util/log.ts";
+import { EXIT_FAILURE } from "./command.ts";
 
 const stopSignals = ["SIGINT", "SIGTERM"] as const;
 
-/** Resolves when the connection to the kernel has ended. The first signal unmounts, lazily when files are open;
- *  the second ends the connection at once. */
-export async function serveUntilUnmounted(session: FuseSession, mountPoint: string): Promise<void> {
-  let asked = 0;
-  const stop = (): void => {
-    asked++;
-    if (asked > 1) session.close();
-    else void unmountForSignal(mountPoint);
-  };
-  // A closed terminal must not end a file system that others use.
-  const ignore = (): void => undefined;
-  for (const signal of stopSignals) process.on(signal, stop);
-  process.on("SIGHUP", ignore);
-  try {
-    await session.closed;
-  } finally {
-    for (const signal of stopSignals) process.off(signal, stop);
-    process.off("SIGHUP", ignore);
-  }
-}
+export class Serving {
+  readonly mountPoint: string;
+  #session: FuseSession | undefined;
+  #asked = 0;
+  #exitCode = 0;
 
-async function unmountForSignal(mountPoint: string): Promise<void> {
-  try {
-    await unmount(mountPoint);
-  } catch (error) {
-    if (!(error instanceof UnmountError)) throw error;
-    if (error.code !== "EBUSY") {
-      log("error", error.message);
-      return;
+  constructor(mountPoint: string) {
+    this.mountPoint = mountPoint;
+  }
+
+  /** Resolves with the exit code when the connection to the kernel has ended. The first signal unmounts, lazily when
+   *  files are open; the second ends the connection at once. */
+  async untilUnmounted(session: FuseSession): Promise<number> {
+    this.#session = session;
+    if (this.#exitCode !== 0) session.close();
+    const stop = (): void => {
+      this.#asked++;
+      if (this.#asked > 1) session.close();
+      else void this.#unmount();
+    };
+    // A closed terminal must not end a file system that others use.
+    const ignore = (): void => undefined;
+    for (const signal of stopSignals) process.on(signal, stop);
+    process.on("SIGHUP", ignore);
+    await session.closed;
+    // The handlers stay: a signal that comes while the last blocks are written must not cut that short.
+    return this.#exitCode;
+  }
+
+  /** Stops serving at once: nothing that is written now would be part of the volume. */
+  terminate(reason: string): void {
+    log("error", `${reason}: stop serving ${this.mountPoint}`);
+    this.#exitCode = EXIT_FAILURE;
+    this.#session?.close();
+  }
+
+  async #unmount(): Promise<void> {
+    try {
+      await unmount(this.mountPoint);
+    } catch (error) {
+      if (!(error instanceof UnmountError) || error.code !== "EBUSY") {
+        log("error", error instanceof Error ? error.message : String(error));
+        return;
+      }
+      log(
+        "warn",
+        `${this.mountPoint} is in use: it ends when the last file is closed; stop once more to end it now`,
+      );
+      await unmount(this.mountPoint, { lazy: true }).catch((e: Error) => log("error", e.message));
     }
-    log("warn", `${mountPoint} is in use: it is unmounted when the last file is closed; stop once more to end it now`);
-    await unmount(mountPoint, { lazy: true }).catch((e: Error) => log("error", e.message));
   }
 }

@@ -41,7 +41,8 @@ function parseInfo(info: string): SessionView {
 /** `status --session`: what the session holds besides. Throws UserError when there is no such session. */
 export async function sessionDetails(store: MetaStore, sid: number): Promise<SessionView> {
   const session = (await store.scanSessions()).find((each) => each.sid === sid);
-  if (session === undefined) throw new UserError(`no session ${sid}: jfs status META-URL lists them`);
+  if (session === undefined)
+    throw new UserError(`no session ${sid}: jfs status META-URL lists them`);
   const sustained = await store.scanSustained(sid, Number.MAX_SAFE_INTEGER);
   const { flocks, plocks } = await store.scanLocks(sid);
   return {

@@ -21,7 +21,9 @@ export function openStorage(
 
 function storageError(name: string, error: unknown): UserError {
   const hint = error instanceof FsFault ? error.hint : undefined;
-  return new UserError(`the folder for the blocks cannot be used: ${hint ?? `${name}: ${sentenceOf(error)}`}`);
+  return new UserError(
+    `the folder for the blocks cannot be used: ${hint ?? `${name}: ${sentenceOf(error)}`}`,
+  );
 }
 
 /** Puts, reads and deletes an object under `testing/`. Throws UserError. */

@@ -8,11 +8,19 @@ import type { MetaAddress } from "./meta-address.ts";
 import { UserError } from "./user-error.ts";
 import { sessionVersion } from "./version.ts";
 
-/** Throws a sentence when there is no such database, or it is none of ours. Only `create` makes one. */
-export function openStore(address: MetaAddress, options: { readonly create?: boolean } = {}): SqliteStore {
+export interface OpenOptions {
+  /** Make the database when it is missing. */
+  readonly create?: boolean;
+  /** Awaited before metadata is made durable in the background: what it names must be durable first. */
+  readonly before?: () => Promise<void>;
+}
+
+/** Throws a sentence when there is no such database, or it is none of ours. */
+export function openStore(address: MetaAddress, options: OpenOptions = {}): SqliteStore {
   return openSqlite(address.path, {
     tablePrefix: address.tablePrefix,
     create: options.create ?? false,
+    ...(options.before === undefined ? {} : { checkpoint: { before: options.before } }),
   });
 }
 

@@ -4,9 +4,33 @@ import * as assert from "uvu/assert";
 import { normalizeArgv, type OptionTable } from "../../src/cli/argv.ts";
 
 const commands: ReadonlyMap<string, OptionTable> = new Map([
-  ["format", new Map([["--trash-days", true], ["--bucket", true], ["--force", false], ["--enable-acl", false]])],
-  ["mount", new Map([["-d", false], ["--background", false], ["-o", true], ["--read-only", false], ["--log", true], ["--cache-size", true]])],
-  ["umount", new Map([["-f", false], ["--force", false]])],
+  [
+    "format",
+    new Map([
+      ["--trash-days", true],
+      ["--bucket", true],
+      ["--force", false],
+      ["--enable-acl", false],
+    ]),
+  ],
+  [
+    "mount",
+    new Map([
+      ["-d", false],
+      ["--background", false],
+      ["-o", true],
+      ["--read-only", false],
+      ["--log", true],
+      ["--cache-size", true],
+    ]),
+  ],
+  [
+    "umount",
+    new Map([
+      ["-f", false],
+      ["--force", false],
+    ]),
+  ],
   ["help", new Map()],
   ["version", new Map([["--json", false]])],
 ]);
@@ -46,22 +70,49 @@ test("global options are taken anywhere", () => {
 });
 
 test("an option of another command is named as such", () => {
-  assert.throws(() => read("mount --trash-days 1 a b"), /--trash-days belongs to jfs format and jfs config|belongs to jfs format/);
-  assert.throws(() => read("umount --read-only a"), /--read-only belongs to jfs mount, not to jfs umount/);
+  assert.throws(
+    () => read("mount --trash-days 1 a b"),
+    /--trash-days belongs to jfs format and jfs config|belongs to jfs format/,
+  );
+  assert.throws(
+    () => read("umount --read-only a"),
+    /--read-only belongs to jfs mount, not to jfs umount/,
+  );
   assert.throws(() => read("format --nonsense a b"), /--nonsense is no option of jfs format/);
 });
 
 test("an option that jfs does not have yet is refused by name, unless it changes nothing", () => {
-  assert.throws(() => read("format --compress lz4 a b"), /--compress lz4 is not supported yet.*none/);
-  assert.throws(() => read("format --encrypt-rsa-key k.pem a b"), /--encrypt-rsa-key k.pem is not supported yet/);
-  assert.throws(() => read("mount --writeback a b"), /--writeback is not supported yet: leave it out/);
+  assert.throws(
+    () => read("format --compress lz4 a b"),
+    /--compress lz4 is not supported yet.*none/,
+  );
+  assert.throws(
+    () => read("format --encrypt-rsa-key k.pem a b"),
+    /--encrypt-rsa-key k.pem is not supported yet/,
+  );
+  assert.throws(
+    () => read("mount --writeback a b"),
+    /--writeback is not supported yet: leave it out/,
+  );
   assert.throws(() => read("mount a b --subdir /x"), /--subdir/);
   assert.equal(read("format --compress none a b"), ["format", "a", "b"]);
-  assert.equal(read("mount --writeback=false --no-usage-report --backup-meta 0 a b"), ["mount", "a", "b"]);
+  assert.equal(read("mount --writeback=false --no-usage-report --backup-meta 0 a b"), [
+    "mount",
+    "a",
+    "b",
+  ]);
 });
 
 test("-o lists are taken apart; long options may be written there", () => {
-  assert.equal(read("mount -o ro,allow_other a b"), ["mount", "-o", "ro", "-o", "allow_other", "a", "b"]);
+  assert.equal(read("mount -o ro,allow_other a b"), [
+    "mount",
+    "-o",
+    "ro",
+    "-o",
+    "allow_other",
+    "a",
+    "b",
+  ]);
   assert.equal(read("mount -o _netdev,cache-size=100,read-only a b"), [
     "mount",
     "-o",

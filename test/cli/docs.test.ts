@@ -19,8 +19,10 @@ test("help names every command, and every command every option", () => {
   for (const command of help) {
     assert.ok(overview.includes(`  ${command.name}`), command.name);
     const text = commandText(command);
-    for (const { title } of command.options) assert.ok(text.includes(title), `${command.name} ${title}`);
-    for (const { text: words } of command.options) assert.ok(words !== "", `${command.name}: an option without words`);
+    for (const { title } of command.options)
+      assert.ok(text.includes(title), `${command.name} ${title}`);
+    for (const { text: words } of command.options)
+      assert.ok(words !== "", `${command.name}: an option without words`);
   }
 });
 

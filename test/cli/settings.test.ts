@@ -1,5 +1,13 @@
 // format, config and status on real databases, as processes: what they print, what they refuse, what they leave.
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import Database from "better-sqlite3";
@@ -28,13 +36,27 @@ function refused(outcome: Outcome, code: number, pattern: RegExp): void {
 test("format prints JuiceFS's lines and stores JuiceFS's setting", () =>
   withDir((dir) => {
     const db = join(dir, "my.db");
-    const { code, stderr } = jfs(["format", db, "myvol", "--bucket", join(dir, "blocks"), "--trash-days=3", "--capacity", "10"]);
+    const { code, stderr } = jfs([
+      "format",
+      db,
+      "myvol",
+      "--bucket",
+      join(dir, "blocks"),
+      "--trash-days=3",
+      "--capacity",
+      "10",
+    ]);
     assert.is(code, 0, stderr);
     const head = String.raw`\d{4}/\d\d/\d\d \d\d:\d\d:\d\d\.\d{6} jfs\[\d+\] <INFO>: `;
     assert.match(stderr, new RegExp(`^${head}Meta address: sqlite3://${db}$`, "m"));
     assert.match(stderr, new RegExp(`^${head}Data use file://${dir}/blocks/myvol/$`, "m"));
-    assert.match(stderr, new RegExp(`^${head}Volume is formatted as \\{\n  "Name": "myvol",\n`, "m"));
-    const { value } = new Database(db).prepare("SELECT value FROM jfs_setting").get() as { value: Buffer | string };
+    assert.match(
+      stderr,
+      new RegExp(`^${head}Volume is formatted as \\{\n  "Name": "myvol",\n`, "m"),
+    );
+    const { value } = new Database(db).prepare("SELECT value FROM jfs_setting").get() as {
+      value: Buffer | string;
+    };
     const text = value.toString();
     const uuid = (JSON.parse(text) as { UUID: string }).UUID;
     assert.is(
@@ -56,7 +78,11 @@ test("format again changes what may change and refuses the rest", () =>
     jfsOk([...again, "--no-update", "--trash-days", "1"]);
     assert.is(setting(db)["TrashDays"], 9);
     refused(jfs(["format", db, "other"]), 1, /cannot update volume name from testvol to other/);
-    refused(jfs([...again, "--block-size", "1M"]), 1, /cannot update volume block size from 4096 to 1024/);
+    refused(
+      jfs([...again, "--block-size", "1M"]),
+      1,
+      /cannot update volume block size from 4096 to 1024/,
+    );
     refused(jfs([...again, "--hash-prefix"]), 1, /hash prefix from false to true/);
     // A second volume must not be made over the blocks of the first.
     refused(
@@ -73,7 +99,10 @@ function setting(db: string): Record<string, unknown> {
 
 test("config shows, changes, asks", () =>
   withVolume(({ db }) => {
-    assert.is(jfsOk(["config", db, "--capacity", "100", "--inodes", "1000000"]), "  capacity: 0 B -> 100 GiB\n    inodes: 0 -> 1,000,000\n");
+    assert.is(
+      jfsOk(["config", db, "--capacity", "100", "--inodes", "1000000"]),
+      "  capacity: 0 B -> 100 GiB\n    inodes: 0 -> 1,000,000\n",
+    );
     assert.is(jfsOk(["config", db, "--capacity", "100"]), "Nothing changed.\n");
     assert.is(setting(db)["Capacity"], 100 * 2 ** 30);
     const declined = jfs(["config", db, "--trash-days", "0"], { input: "n\n" });
@@ -83,8 +112,15 @@ test("config shows, changes, asks", () =>
     jfsOk(["config", db, "--trash-days", "0"], { input: "y\n" });
     jfsOk(["config", db, "--trash-days", "2", "--yes", "--dir-stats=false"]);
     assert.is(setting(db)["DirStats"], undefined);
-    assert.is(jfsOk(["config", db, "--enable-acl"]), "enable-acl: false -> true\nmin-client-version: 1.1.0-A -> 1.2.0-A\n");
-    refused(jfs(["config", db, "--min-client-version", "1.0.0"]), 1, /cannot lower min-client-version/);
+    assert.is(
+      jfsOk(["config", db, "--enable-acl"]),
+      "enable-acl: false -> true\nmin-client-version: 1.1.0-A -> 1.2.0-A\n",
+    );
+    refused(
+      jfs(["config", db, "--min-client-version", "1.0.0"]),
+      1,
+      /cannot lower min-client-version/,
+    );
   }));
 
 test("status is the JSON that scripts parse", () =>
@@ -114,14 +150,25 @@ test("what is no volume is told, and nothing is made of it", () =>
       assert.not.ok(existsSync(absent), name);
     }
     const text = join(dir, "text.db");
-    writeFileSync(text, "this is no database, but it is long enough to be looked at by SQLite ".repeat(20));
+    writeFileSync(
+      text,
+      "this is no database, but it is long enough to be looked at by SQLite ".repeat(20),
+    );
     refused(jfs(["status", text]), 1, /is not a SQLite database/);
-    refused(jfs(["format", text, "myvol", "--bucket", join(dir, "b")]), 1, /is not a SQLite database/);
+    refused(
+      jfs(["format", text, "myvol", "--bucket", join(dir, "b")]),
+      1,
+      /is not a SQLite database/,
+    );
     const foreign = join(dir, "foreign.db");
     new Database(foreign).exec("CREATE TABLE t (x)").close();
     refused(jfs(["status", foreign]), 1, /not formatted.*jfs format/);
     refused(jfs(["status", dir]), 1, /is a directory/);
-    refused(jfs(["format", join(dir, "no/such/my.db"), "myvol", "--bucket", join(dir, "b")]), 1, /make it first/);
+    refused(
+      jfs(["format", join(dir, "no/such/my.db"), "myvol", "--bucket", join(dir, "b")]),
+      1,
+      /make it first/,
+    );
     mkdirSync(join(dir, "b"), { recursive: true });
     assert.equal(readdirSync(join(dir, "b")), []);
   }));
@@ -131,7 +178,11 @@ test("a broken command line is exit code 2 and one sentence", () => {
   refused(jfs(["status", "a", "b"]), 2, /too many arguments, usage: jfs status/);
   refused(jfs(["format", "/tmp/x.db", "Bad_Name"]), 2, /invalid name/);
   refused(jfs(["format", "redis://h/1", "vol"]), 2, /redis:\/\/ is not supported yet/);
-  refused(jfs(["format", "/tmp/x.db", "vol", "--storage", "s3"]), 2, /--storage s3 is not supported yet/);
+  refused(
+    jfs(["format", "/tmp/x.db", "vol", "--storage", "s3"]),
+    2,
+    /--storage s3 is not supported yet/,
+  );
   refused(jfs(["format", "/tmp/x.db", "vol", "--compress", "lz4"]), 2, /--compress lz4/);
   refused(jfs(["mount", "/tmp/x.db", "/tmp/m", "--writeback"]), 2, /--writeback/);
   refused(jfs(["umount", "--trash-days", "1", "/tmp/m"]), 2, /--trash-days belongs to/);
@@ -142,7 +193,10 @@ test("a broken command line is exit code 2 and one sentence", () => {
 test("version and help", () => {
   assert.match(jfsOk(["version"]), /^jfs version \d+\.\d+\.\d+/);
   assert.is(jfsOk(["--version"]), jfsOk(["version"]));
-  const { Version, CompatibleWith } = JSON.parse(jfsOk(["version", "--json"])) as Record<string, string>;
+  const { Version, CompatibleWith } = JSON.parse(jfsOk(["version", "--json"])) as Record<
+    string,
+    string
+  >;
   assert.ok(jfsOk(["version"]).includes(Version ?? "-"));
   assert.is(CompatibleWith, "JuiceFS 1.4.1");
   assert.match(jfsOk(["help"]), /format/);

@@ -59,7 +59,11 @@ test("versions compare by JuiceFS's rules", () => {
   const ascending = ["1.1.0-A", "1.1.0-beta1", "1.1.0", "1.2.0-A", "1.4.1+jfs", "1.10.0"];
   for (const [index, version] of ascending.entries()) {
     for (const [other, text] of ascending.entries()) {
-      assert.is(Math.sign(compareVersions(version, text)), Math.sign(index - other), `${version} ${text}`);
+      assert.is(
+        Math.sign(compareVersions(version, text)),
+        Math.sign(index - other),
+        `${version} ${text}`,
+      );
     }
   }
   assert.is(compareVersions("", "1.0.0"), -1);
@@ -76,18 +80,30 @@ test("addresses: a path, or sqlite3:// as JuiceFS reads it", () => {
   assert.is(parseMetaAddress("sqlite3:///a/b.db").path, "/a/b.db");
   assert.is(parseMetaAddress("sqlite3://b.db").path, `${here}/b.db`);
   assert.is(parseMetaAddress("sqlite3://file:/a/b%20c.db").path, "/a/b c.db");
-  const prefixed = parseMetaAddress("sqlite3:///a/b.db?table_prefix=pre&_journal=WAL&_timeout=9&max_open_conns=3");
+  const prefixed = parseMetaAddress(
+    "sqlite3:///a/b.db?table_prefix=pre&_journal=WAL&_timeout=9&max_open_conns=3",
+  );
   assert.is(prefixed.tablePrefix, "jfs_pre_");
   assert.is(prefixed.shown, "sqlite3:///a/b.db?table_prefix=pre");
   assert.throws(() => parseMetaAddress("redis://localhost/1"), /redis:\/\/ is not supported yet/);
   assert.throws(() => parseMetaAddress("sqlite3://"), /path of a database/);
   assert.throws(() => parseMetaAddress("sqlite3://:memory:"), /path of a database/);
-  assert.throws(() => parseMetaAddress("sqlite3:///a?_synchronous=OFF"), /_synchronous=OFF is not supported/);
+  assert.throws(
+    () => parseMetaAddress("sqlite3:///a?_synchronous=OFF"),
+    /_synchronous=OFF is not supported/,
+  );
   assert.throws(() => parseMetaAddress("sqlite3:///a?table_prefix=a;b"), /letters, digits/);
 });
 
 test("JSON is Go's: order kept, HTML escaped, big numbers whole", () => {
-  const value = { B: "<&>\u2028\u00E9", A: 18_446_744_073_709_551_615n, E: [], N: null, U: undefined, O: { x: [1] } };
+  const value = {
+    B: "<&>\u2028\u00E9",
+    A: 18_446_744_073_709_551_615n,
+    E: [],
+    N: null,
+    U: undefined,
+    O: { x: [1] },
+  };
   assert.is(
     goJson(value, "  "),
     '{\n  "B": "\\u003c\\u0026\\u003e\\u2028\u00E9",\n  "A": 18446744073709551615,\n  "E": [],\n  "N": null,\n' +

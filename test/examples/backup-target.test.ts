@@ -1,6 +1,14 @@
 // Runs examples/backup-target as it is, twice: the second run meets the volume of the first.
 import { spawnSync } from "node:child_process";
-import { existsSync, linkSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  linkSync,
+  mkdirSync,
+  mkdtempSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "uvu";
@@ -21,7 +29,12 @@ function makeSource(dir: string): void {
 }
 
 function run(dir: string): string {
-  const env = { ...process.env, DISK: join(dir, "disk"), SOURCE: join(dir, "source"), XDG_CACHE_HOME: join(dir, "cache") };
+  const env = {
+    ...process.env,
+    DISK: join(dir, "disk"),
+    SOURCE: join(dir, "source"),
+    XDG_CACHE_HOME: join(dir, "cache"),
+  };
   const script = join(root, "examples/backup-target/backup.sh");
   const { status, stdout, stderr } = spawnSync("sh", [script], { env, encoding: "utf8" });
   assert.is(status, 0, `${stdout}\n${stderr}`);

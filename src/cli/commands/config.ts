@@ -3,11 +3,11 @@ import { Command, Option, UsageError, type Usage } from "clipanion";
 import type { Format } from "../../meta/format.ts";
 import type { MetaStore } from "../../meta/store.ts";
 import { JfsCommand } from "../command.ts";
-import { checkStorage, fileBucket, withAcl } from "../format-settings.ts";
+import { checkStorage, fileBucket, isVersionRefused, withAcl } from "../format-settings.ts";
 import { goJson } from "../go-json.ts";
 import { parseMetaAddress } from "../meta-address.ts";
 import { openStorage, probeStorage } from "../storage.ts";
-import { usageOf } from "../usage.ts";
+import { usageOf, type VolumeUsage } from "../usage.ts";
 import { UserError } from "../user-error.ts";
 import { humanBytes, parseBytes, parseCount } from "../values.ts";
 import { compareVersions, isVersion, sessionVersion } from "../version.ts";
@@ -20,10 +20,14 @@ export class ConfigCommand extends JfsCommand {
   static override usage: Usage = Command.Usage({
     category: "ADMIN",
     description: "Show or change the settings of a volume",
-    details: "Without options the settings are printed as JSON. A mounted volume takes changes over within seconds.",
+    details:
+      "Without options the settings are printed as JSON. A mounted volume takes changes over within seconds.",
     examples: [
       ["Show", "$0 config /var/lib/my.db"],
-      ["Limit the size, keep deleted files for a week", "$0 config /var/lib/my.db --capacity 100 --trash-days 7"],
+      [
+        "Limit the size, keep deleted files for a week",
+        "$0 config /var/lib/my.db --capacity 100 --trash-days 7",
+      ],
     ],
   });
 
@@ -150,7 +154,8 @@ export class ConfigCommand extends JfsCommand {
       if (compareVersions(wanted, least) < 0) {
         throw new UserError(`cannot lower min-client-version from ${least} to ${wanted}`);
       }
-      if (compareVersions(wanted, format.MinClientVersion ?? "") > 0) format.MinClientVersion = wanted;
+      if (compareVersions(wanted, format.MinClientVersion ?? "") > 0)
+        format.MinClientVersion = wanted;
     }
     if (format.MinClientVersion !== undefined && format.MinClientVersion !== least) {
       lines.push(`min-client-version: ${least} -> ${format.MinClientVersion}`);
@@ -177,14 +182,12 @@ export class ConfigCommand extends JfsCommand {
 
   async #warnings(store: MetaStore, old: Format, format: Format): Promise<string[]> {
     const warnings: string[] = [];
-    const { usedSpace, usedInodes } = await usageOf(store);
-    const capacity = format.Capacity ?? 0;
-    const inodes = format.Inodes ?? 0;
-    const isLimitNew = capacity !== (old.Capacity ?? 0) || inodes !== (old.Inodes ?? 0);
-    const isTooSmall = (capacity > 0 && usedSpace >= capacity) || (inodes > 0 && usedInodes >= inodes);
-    if (isLimitNew && isTooSmall) {
+    const usage = await usageOf(store);
+    if (isLimitTooSmall(old, format, usage)) {
+      const { Capacity = 0, Inodes = 0 } = format;
       warnings.push(
-        `New quota is too small (used / quota): ${usedSpace} / ${capacity} bytes, ${usedInodes} / ${inodes} inodes.`,
+        `New quota is too small (used / quota): ${usage.usedSpace} / ${Capacity} bytes, ` +
+          `${usage.usedInodes} / ${Inodes} inodes.`,
       );
     }
     if (format.TrashDays === 0 && old.TrashDays !== 0) {
@@ -192,13 +195,19 @@ export class ConfigCommand extends JfsCommand {
         "The current trash will be emptied and future removed files will purged immediately.",
       );
     }
-    const ours = sessionVersion();
-    const shutsOut =
-      compareVersions(ours, format.MinClientVersion ?? "") < 0 ||
-      (format.MaxClientVersion !== undefined && compareVersions(ours, format.MaxClientVersion) > 0);
-    if (shutsOut) warnings.push("This jfs itself will be refused after the change.");
+    if (isVersionRefused(format, sessionVersion())) {
+      warnings.push("This jfs itself will be refused after the change.");
+    }
     return warnings;
   }
+}
+
+function isLimitTooSmall(old: Format, format: Format, usage: VolumeUsage): boolean {
+  const { Capacity = 0, Inodes = 0 } = format;
+  if (Capacity === (old.Capacity ?? 0) && Inodes === (old.Inodes ?? 0)) return false;
+  return (
+    (Capacity > 0 && usage.usedSpace >= Capacity) || (Inodes > 0 && usage.usedInodes >= Inodes)
+  );
 }
 
 function grouped(count: number): string {

@@ -5,13 +5,7 @@ import { dirname } from "node:path";
 import type { Format } from "../../meta/format.ts";
 import { log } from "../../util/log.ts";
 import { JfsCommand } from "../command.ts";
-import {
-  checkName,
-  newFormat,
-  reformat,
-  withAcl,
-  type FormatOptions,
-} from "../format-settings.ts";
+import { checkName, newFormat, reformat, withAcl, type FormatOptions } from "../format-settings.ts";
 import { goJson } from "../go-json.ts";
 import { parseMetaAddress, type MetaAddress } from "../meta-address.ts";
 import { claimStorage, openStorage, probeStorage, unclaimStorage } from "../storage.ts";
@@ -27,7 +21,10 @@ export class FormatCommand extends JfsCommand {
       "META-URL is the path of the SQLite database to make, or sqlite3://PATH. On a volume that exists, " +
       "the options given are changed; name, block size and hash prefix never change.",
     examples: [
-      ["A volume with its blocks on a second disk", "$0 format --bucket /mnt/disk2 /var/lib/my.db my"],
+      [
+        "A volume with its blocks on a second disk",
+        "$0 format --bucket /mnt/disk2 /var/lib/my.db my",
+      ],
     ],
   });
 

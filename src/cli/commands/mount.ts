@@ -38,7 +38,8 @@ export class MountCommand extends JfsCommand {
     description: "stay in the foreground, as without -d",
   });
   mountOptions: string[] = Option.Array("-o", [], {
-    description: "options of mount(8): ro, allow_other, fsname=NAME; or long options without their dashes",
+    description:
+      "options of mount(8): ro, allow_other, nosuid ...; or long options without their dashes",
   });
   log: string | undefined = Option.String("--log", {
     description: "log file of the background (/var/log/jfs.log as root, else ~/.jfs/jfs.log)",
@@ -60,7 +61,8 @@ export class MountCommand extends JfsCommand {
     description: "leave cleaning of trash, deleted files and dead sessions to others",
   });
   attrCache: string | undefined = Option.String("--attr-cache", {
-    description: "how long the kernel keeps attributes (until they change; 1s when another session lives)",
+    description:
+      "how long the kernel keeps attributes (until they change; 1s when another session lives)",
   });
   entryCache: string | undefined = Option.String("--entry-cache", {
     description: "how long the kernel keeps names of files (as --attr-cache)",
@@ -69,7 +71,8 @@ export class MountCommand extends JfsCommand {
     description: "how long the kernel keeps names of directories (as --attr-cache)",
   });
   negativeEntryCache: string | undefined = Option.String("--negative-entry-cache", {
-    description: "how long the kernel remembers that a name is missing (as --attr-cache; 0 when another session lives)",
+    description:
+      "how long the kernel remembers that a name is missing (as --attr-cache; 0 when another session lives)",
   });
   bufferSize: string | undefined = Option.String("--buffer-size", {
     description: "memory for data on its way, in MiB or with a unit (300M)",

@@ -34,7 +34,9 @@ export class StartCommand extends JfsCommand {
     const isNew = !existsSync(database);
     if (isNew) {
       const bucket = `--bucket=${join(home, "blocks")}`;
-      await this.cli.process(["format", bucket, database, "volume"], this.context).validateAndExecute();
+      await this.cli
+        .process(["format", bucket, database, "volume"], this.context)
+        .validateAndExecute();
     }
     const address = parseMetaAddress(database);
     const settings = readMountArguments({ mountOptions: [], readOnly: false });

@@ -5,7 +5,14 @@ import { JfsCommand } from "../command.ts";
 import { goJson } from "../go-json.ts";
 import { parseMetaAddress } from "../meta-address.ts";
 import { sessionDetails, sessionView } from "../session-view.ts";
-import { availability, deadSliceUsage, delfileUsage, delsliceUsage, trashUsage, usageOf } from "../usage.ts";
+import {
+  availability,
+  deadSliceUsage,
+  delfileUsage,
+  delsliceUsage,
+  trashUsage,
+  usageOf,
+} from "../usage.ts";
 import { parseCount } from "../values.ts";
 import { existingFormat, openStore, shownFormat } from "../volume.ts";
 

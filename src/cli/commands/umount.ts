@@ -29,17 +29,24 @@ export class UmountCommand extends JfsCommand {
       throw new UserError(`nothing is mounted on ${path}: findmnt -t fuse.jfs lists the volumes`);
     }
     if (!isVolume(entry)) {
-      throw new UserError(`${path} holds a ${entry.type} file system, no volume of jfs: use umount`);
+      throw new UserError(
+        `${path} holds a ${entry.type} file system, no volume of jfs: use umount`,
+      );
     }
     const server = await watchLiveness(entry.device);
-    await unmount(path, { lazy: this.force });
-    if (server === undefined) return 0;
-    if (this.force) {
-      server.destroy();
-      return 0;
+    try {
+      await unmount(path, { lazy: this.force });
+    } catch (error) {
+      server?.destroy();
+      throw error;
     }
-    if (!(await waitForEnd(server, WAIT_MS))) {
-      throw new UserError(`${path} is unmounted, but its process is still writing after a minute: see its log`);
+    if (server === undefined) return 0;
+    // Open files keep a lazily unmounted volume alive for as long as they like.
+    if (this.force) server.destroy();
+    else if (!(await waitForEnd(server, WAIT_MS))) {
+      throw new UserError(
+        `${path} is unmounted, but its process is still writing after a minute: see its log`,
+      );
     }
     return 0;
   }
