@@ -1,7 +1,7 @@
 // Runs a mount in the background: starts this program again detached, waits until it says that it is ready or why
 // it is not. The child says so in one JSON line on a pipe of its own, descriptor 3.
 import { spawn } from "node:child_process";
-import { closeSync, mkdirSync, openSync, writeSync } from "node:fs";
+import { closeSync, existsSync, mkdirSync, openSync, writeSync } from "node:fs";
 import { homedir } from "node:os";
 import { dirname, join } from "node:path";
 import type { Readable } from "node:stream";
@@ -53,9 +53,11 @@ export async function startInBackground(
 ): Promise<string> {
   const log = openLog(logFile);
   const [command, ...front] = selfCommand();
+  // An empty root has no /dev/null. A log that is open for writing only gives nothing to read either.
+  const nothing = existsSync("/dev/null") ? "ignore" : log;
   const child = spawn(command as string, [...front, ...args], {
     detached: true,
-    stdio: ["ignore", log, log, "pipe"],
+    stdio: [nothing, log, log, "pipe"],
     env: { ...process.env, [READY_ENV]: String(READY_FD) },
   });
   closeSync(log);

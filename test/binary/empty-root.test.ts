@@ -21,14 +21,14 @@ mount --bind /dev/fuse "$outside/dev/fuse"
 jfs() { env -i "$chroot" "$outside" /jfs "$@"; }
 chroot=$(command -v chroot)
 jfs -q format --bucket /tmp/blocks /tmp/meta.db lonely
-jfs -q mount -d --log /tmp/log /tmp/meta.db /tmp/mnt
+jfs -q mount -d --log /tmp/log /tmp/meta.db /tmp/mnt > /dev/null
 head -c 9000000 /dev/urandom > "$outside/tmp/original"
 mkdir "$outside/tmp/mnt/dir"
 cp "$outside/tmp/original" "$outside/tmp/mnt/dir/copy"
 cmp "$outside/tmp/original" "$outside/tmp/mnt/dir/copy"
 jfs -q umount /tmp/mnt
 [ ! -e "$outside/tmp/mnt/dir" ]
-jfs -q mount -d --log /tmp/log /tmp/meta.db /tmp/mnt
+jfs -q mount -d --log /tmp/log /tmp/meta.db /tmp/mnt > /dev/null
 cp "$outside/tmp/mnt/dir/copy" "$outside/tmp/back"
 jfs -q umount /tmp/mnt
 cmp "$outside/tmp/original" "$outside/tmp/back"
