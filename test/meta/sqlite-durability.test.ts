@@ -90,6 +90,14 @@ test("the worker keeps the WAL short and the data is in the database", async () 
   db.close();
 });
 
+test("a WAL at its limit is checkpointed even when little of it is new", async () => {
+  const path = await newVolume();
+  const store = openSqlite(path, { checkpoint: { startBytes: 1 << 30, limitBytes: 256 << 10 } });
+  for (let i = 0; i < 300; i++) await store.write((tx) => tx.putAttr(1000 + i, attr));
+  assert.ok(fs.statSync(`${path}-wal`).size < 4 << 20);
+  await store[Symbol.asyncDispose]();
+});
+
 test("a failing hook stops the checkpoint, not the commits", async () => {
   const path = await newVolume();
   const store = openSqlite(path, {

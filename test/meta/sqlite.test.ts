@@ -35,7 +35,9 @@ function committed(store: SqliteStore, path: string, ino: Ino): boolean {
 }
 
 test("attributes come back as they were put, whatever the time", async () => {
-  await using store = await open();
+  const path = await newVolume();
+  await using store = openSqlite(path);
+  await using reader = openSqlite(path);
   const times: readonly (readonly [number, number])[] = [
     [1700000000, 123456789], [0, 0], [0, 1], [-1, 999999999], [-1, 0], [-5, 500], [-5, 1000], [-2, 123456789],
     [2 ** 31, 5], [2 ** 34, 999], [253402300799, 999999999], [-(2 ** 34), 1], [-62135596800, 999999999],
@@ -43,7 +45,7 @@ test("attributes come back as they were put, whatever the time", async () => {
   for (const [index, [sec, nsec]] of times.entries()) {
     const put = attr({ atime: sec, atimensec: nsec, ctime: sec, ctimensec: nsec, length: 2 ** 40 + index, rdev: 0xffffffff, tier: 3 });
     got(store.write((tx) => tx.putAttr(100 + index, put)));
-    assert.equal(got(store.read((tx) => tx.attr(100 + index))), put, `${sec} s ${nsec} ns`);
+    assert.equal(got(reader.read((tx) => tx.attr(100 + index))), put, `${sec} s ${nsec} ns`);
     got(store.write((tx) => tx.putDentry(1, `t${index}`, { ino: 100 + index, type: TYPE_FILE })));
   }
   const rows = got(store.scanDentries(1, undefined, 100, true));
@@ -52,10 +54,12 @@ test("attributes come back as they were put, whatever the time", async () => {
 });
 
 test("a time beyond 64 bits of microseconds is kept at the edge", async () => {
-  await using store = await open();
+  const path = await newVolume();
+  await using store = openSqlite(path);
+  await using reader = openSqlite(path);
   for (const sec of [2 ** 52, -(2 ** 52)]) {
     got(store.write((tx) => tx.putAttr(9, attr({ mtime: sec }))));
-    assert.is(Math.sign(got(store.read((tx) => tx.attr(9)))?.mtime as number), Math.sign(sec));
+    assert.is(Math.sign(got(reader.read((tx) => tx.attr(9)))?.mtime as number), Math.sign(sec));
   }
 });
 
@@ -79,13 +83,14 @@ test("inodes beyond 2^53 are folded in every column", async () => {
   const path = await newVolume();
   {
     await using store = openSqlite(path);
+    await using reader = openSqlite(path);
     got(store.write((tx) => {
       tx.putAttr(TRASH_INO + 1, attr({ type: TYPE_DIRECTORY, parent: TRASH_INO }));
       tx.putDentry(TRASH_INO, "2026-01-01-00", { ino: TRASH_INO + 1, type: TYPE_DIRECTORY });
       tx.putDentry(TRASH_INO + 1, "1-5-x", { ino: 5, type: TYPE_FILE });
       tx.putDirStat(TRASH_INO + 1, { length: 1, space: 2, inodes: 3 });
     }));
-    assert.is(got(store.read((tx) => tx.attr(TRASH_INO + 1)))?.parent, TRASH_INO);
+    assert.is(got(reader.read((tx) => tx.attr(TRASH_INO + 1)))?.parent, TRASH_INO);
     assert.equal(got(store.read((tx) => tx.dentry(TRASH_INO, "2026-01-01-00"))), { ino: TRASH_INO + 1, type: TYPE_DIRECTORY });
     assert.equal([...got(store.read((tx) => tx.parents(5)))], [[TRASH_INO + 1, 1]]);
     assert.is(got(store.scanDentries(TRASH_INO, undefined, 9, true))[0]?.attr?.parent, TRASH_INO);
@@ -211,6 +216,52 @@ test("a turn is one transaction that others see at its end", async () => {
   assert.not(store.turnIsDirty);
   assert.ok(committed(store, path, 50) && committed(store, path, 51));
   assert.equal(effects, ["50", "51"]);
+});
+
+test("a turn sees its own changes in reads and scans, and loses them whole", async () => {
+  const path = await newVolume();
+  await using store = openSqlite(path);
+  got(store.write((tx) => {
+    for (const [name, ino] of [["a", 50], ["b", 51]] as const) {
+      tx.putDentry(1, name, { ino, type: TYPE_FILE });
+      tx.putAttr(ino, attr());
+    }
+  }));
+  const listed = (): unknown => got(store.scanDentries(1, undefined, 9, true)).map((row) => [row.name, row.attr?.mode]);
+  store.beginTurn();
+  got(store.write((tx) => {
+    tx.putAttr(50, attr({ mode: 0o600 }));
+    tx.deleteAttr(51);
+    tx.putDentry(1, "c", { ino: 52, type: TYPE_FILE });
+    tx.putAttr(52, attr({ mode: 1 }));
+    tx.putAttr(52, attr({ mode: 2 }));
+  }));
+  assert.equal(listed(), [["a", 0o600], ["b", undefined], ["c", 2]]);
+  assert.is(got(store.read((tx) => tx.attr(51))), undefined);
+  assert.throws(() => store.write((tx) => {
+    tx.putAttr(50, attr({ mode: 7 }));
+    throw ENOENT;
+  }));
+  assert.throws(() => store.endTurn());
+  assert.equal(listed(), [["a", 0o644], ["b", 0o644]]);
+  assert.is(got(store.read((tx) => tx.attr(50)))?.mode, 0o644);
+  assert.is(got(store.read((tx) => tx.attr(52))), undefined);
+});
+
+test("a turn of more inodes than are kept in memory", async () => {
+  const path = await newVolume();
+  await using store = openSqlite(path);
+  store.beginTurn();
+  got(store.write((tx) => {
+    for (let i = 0; i < 40_000; i++) tx.putAttr(100 + i, attr({ mode: i % 512 }));
+    for (let i = 0; i < 40_000; i += 999) assert.is(tx.attr(100 + i)?.mode, i % 512);
+    tx.deleteAttr(100);
+    assert.is(tx.attr(100), undefined);
+  }));
+  store.endTurn();
+  assert.is(got(store.read((tx) => tx.attr(100))), undefined);
+  for (let i = 1; i < 40_000; i += 999) assert.is(got(store.read((tx) => tx.attr(100 + i)))?.mode, i % 512);
+  assert.ok(committed(store, path, 39_000));
 });
 
 test("an effect may write", async () => {

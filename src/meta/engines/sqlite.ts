@@ -52,6 +52,7 @@ export class SqliteStore implements MetaStore {
   readonly #db: Database.Database;
   readonly #prefix: string;
   readonly #scans: SqliteScans;
+  readonly #txn: SqliteTxn;
   readonly #transactions: Transactions;
   readonly #checkpointer: Checkpointer;
   readonly #wal: WalSync;
@@ -65,9 +66,9 @@ export class SqliteStore implements MetaStore {
     this.#db = db;
     this.#prefix = prefix;
     this.#scans = new SqliteScans(db, prefix);
-    const txn = new SqliteTxn(new SqliteReads(db, prefix), new SqliteWrites(db, prefix));
+    this.#txn = new SqliteTxn(new SqliteReads(db, prefix), new SqliteWrites(db, prefix));
     this.#wal = new WalSync(db.name);
-    this.#transactions = new Transactions(db, txn, {
+    this.#transactions = new Transactions(db, this.#txn, {
       committed: (mutations) => {
         this.#wal.committed();
         this.#checkpointer.committed(mutations);
@@ -124,7 +125,10 @@ export class SqliteStore implements MetaStore {
   }
 
   scanDentries(dir: Ino, after: Name | undefined, limit: number, withAttrs: boolean): MaybePromise<readonly DentryRow[]> {
-    return this.read(() => this.#scans.dentries(dir, after, limit, withAttrs));
+    return this.read(() => {
+      const rows = this.#scans.dentries(dir, after, limit, withAttrs);
+      return withAttrs ? this.#txn.overlay(rows) : rows;
+    });
   }
   scanSessions(): MaybePromise<readonly Session[]> {
     return this.read(() => this.#scans.sessions());

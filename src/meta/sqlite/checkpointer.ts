@@ -48,9 +48,9 @@ export class Checkpointer {
     this.#isIdle = isIdle;
   }
 
-  /** True while writers must wait. */
+  /** True while writers must wait for the round that runs. */
   get isFull(): boolean {
-    return this.#isFull;
+    return this.#isFull && this.#round !== undefined;
   }
 
   /** To be told after each commit, when no transaction is open. */
@@ -60,9 +60,13 @@ export class Checkpointer {
     this.#sinceLook = 0;
     if (!this.#isIdle() || this.#isClosed) return;
     const [, frames, moved] = this.#look.get() as [number, number, number];
-    if (frames >= this.#fullAt) this.#isFull = this.#round !== undefined || performance.now() >= this.#retryAt;
-    if (frames - moved < this.#startFrames || this.#round !== undefined) return;
-    if (performance.now() < this.#retryAt) return;
+    const isFull = frames >= this.#fullAt;
+    if (this.#round !== undefined) {
+      this.#isFull = isFull;
+      return;
+    }
+    if ((!isFull && frames - moved < this.#startFrames) || performance.now() < this.#retryAt) return;
+    this.#isFull = isFull;
     this.#round = this.#run().finally(() => (this.#round = undefined));
   }
 

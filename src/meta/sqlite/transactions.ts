@@ -162,7 +162,9 @@ export class Transactions {
     if (version === this.#version) return;
     const isFirst = this.#version === -1;
     this.#version = version;
-    if (!isFirst) this.#events.foreign();
+    if (isFirst) return;
+    this.#tx.forgetRead();
+    this.#events.foreign();
   }
 
   #runAlone<T>(body: (tx: MetaTxn) => T): T {
@@ -223,7 +225,7 @@ export class Transactions {
   #end(): void {
     const wasRead = this.#open === "read";
     this.#open = "none";
-    this.#tx.reset();
+    this.#tx.forget();
     // SQLite may have rolled back by itself (disk full).
     if (this.#db.inTransaction) (wasRead ? this.#commit : this.#rollback).run();
   }

@@ -1,8 +1,10 @@
-// One MetaTxn per connection, used by every body in turn: the reads of SQLite plus what the open transaction has
-// summed up and not written yet.
+// One MetaTxn per connection, used by every body in turn: the reads of SQLite plus what the open transaction has not
+// written yet. Attributes and sums are written once, just before COMMIT, however many bodies changed them.
 import type { Mutation } from "../mutation.ts";
 import { RecordingTxn } from "../recording-txn.ts";
 import type { AclRule, Attr, CounterName, Dentry, DirStat, Ino, Name, Quota, Session } from "../types.ts";
+import type { DentryRow } from "../store.ts";
+import { AttrCache } from "./attr-cache.ts";
 import { Deltas } from "./deltas.ts";
 import type { SqliteReads } from "./reads.ts";
 import type { SqliteWrites } from "./writes.ts";
@@ -13,6 +15,9 @@ export class SqliteTxn extends RecordingTxn {
   readonly #reads: SqliteReads;
   readonly #writes: SqliteWrites;
   readonly #deltas = new Deltas();
+  readonly #attrs = new AttrCache();
+  /** Attributes changed by the open transaction; undefined = deleted. */
+  readonly #changed = new Map<Ino, Attr | undefined>();
 
   constructor(reads: SqliteReads, writes: SqliteWrites) {
     super();
@@ -20,15 +25,39 @@ export class SqliteTxn extends RecordingTxn {
     this.#writes = writes;
   }
 
-  /** Writes what was summed up; the last step before COMMIT. */
+  /** Writes what was kept back; the last step before COMMIT. */
   flush(): void {
+    for (const [ino, attr] of this.#changed) {
+      this.#writes.apply(attr === undefined ? { kind: "deleteAttr", ino } : { kind: "putAttr", ino, attr });
+    }
+    this.#changed.clear();
     this.#deltas.flush(this.#writes);
   }
-  /** Forgets everything of the transaction that ended. */
+  /** The transaction ended and its effects are taken. */
   reset(): void {
     this.applied = 0;
     this.effects.length = 0;
+  }
+  /** The transaction is lost: nothing it has changed may be seen any more. */
+  forget(): void {
+    if (this.applied > 0) this.#attrs.clear();
+    this.#changed.clear();
     this.#deltas.clear();
+    this.reset();
+  }
+  /** Another connection has changed the database. */
+  forgetRead(): void {
+    this.#attrs.clear();
+  }
+  /** Rows of a scan as the open transaction has changed them. */
+  overlay(rows: readonly DentryRow[]): readonly DentryRow[] {
+    if (this.#changed.size === 0) return rows;
+    return rows.map((row) => {
+      if (!this.#changed.has(row.ino)) return row;
+      const { name, ino, type } = row;
+      const attr = this.#changed.get(ino);
+      return attr === undefined ? { name, ino, type } : { name, ino, type, attr };
+    });
   }
   get effectCount(): number {
     return this.effects.length;
@@ -45,6 +74,14 @@ export class SqliteTxn extends RecordingTxn {
   protected override apply(m: Mutation): void {
     this.applied++;
     switch (m.kind) {
+      case "putAttr":
+        this.#attrs.set(m.ino, m.attr);
+        this.#changed.set(m.ino, m.attr);
+        return;
+      case "deleteAttr":
+        this.#attrs.delete(m.ino);
+        this.#changed.set(m.ino, undefined);
+        return;
       case "addCounter":
         return this.#deltas.addCounter(m.name, m.delta);
       case "putCounter":
@@ -65,7 +102,13 @@ export class SqliteTxn extends RecordingTxn {
     // Every read answers in place.
   }
   override attr(ino: Ino): Attr | undefined {
-    return this.#reads.attr(ino);
+    const cached = this.#attrs.get(ino);
+    if (cached !== undefined) return cached;
+    // A big transaction may have pushed its own changes out of the cache.
+    if (this.#changed.size > 0 && this.#changed.has(ino)) return this.#changed.get(ino);
+    const stored = this.#reads.attr(ino);
+    if (stored !== undefined) this.#attrs.set(ino, stored);
+    return stored;
   }
   override dentry(parent: Ino, name: Name): Dentry | undefined {
     return this.#reads.dentry(parent, name);
