@@ -46,8 +46,6 @@ export function mknod(tx: MetaTxn, v: Volume, caller: Caller, args: MknodArgs): 
   ]);
   const dir = dirForCreate(tx, caller, parent);
   if (isDots(name) || tx.dentry(parent, name) !== undefined) throw EEXIST;
-  // A directory that was removed while somebody stood in it takes no names.
-  if (dir.nlink === 0) throw ENOENT;
   judgeRoom(tx, v, NODE_SPACE, 1);
 
   const attr = makeAttr(tx, v, caller, dir, parent, request);

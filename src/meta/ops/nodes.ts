@@ -1,7 +1,7 @@
 // Small judgements that most operations begin with: the node is there, it is of the right kind, names in it may change.
 import type { Caller } from "../../util/caller.ts";
 import { EISDIR, ENOENT, ENOTDIR, EPERM } from "../../util/errno.ts";
-import { MAY_EXEC, MAY_WRITE, isImmutable, isPinned, judgeAccess } from "../access.ts";
+import { MAY_EXEC, MAY_WRITE, isImmutable, isPinned, isTrashed, judgeAccess } from "../access.ts";
 import type { MetaRead } from "../txn.ts";
 import type { Attr, Ino } from "../types.ts";
 import { ROOT_INO, TRASH_INO, TYPE_DIRECTORY, TYPE_FILE } from "../types.ts";
@@ -53,9 +53,10 @@ export function fileAttr(tx: MetaRead, ino: Ino): Attr {
   return attr;
 }
 
-/** The directory, in which the caller may make names: EACCES, EPERM (immutable). */
+/** The directory, in which the caller may make names: ENOENT (it was removed), EACCES, EPERM (immutable). */
 export function dirForCreate(tx: MetaRead, caller: Caller, ino: Ino): Attr {
   const dir = dirAttr(tx, ino);
+  if (isTrashed(dir)) throw ENOENT;
   judgeAccess(tx, caller, dir, MAY_WRITE | MAY_EXEC);
   if (isImmutable(dir)) throw EPERM;
   return dir;

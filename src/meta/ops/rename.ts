@@ -10,7 +10,7 @@ import {
   ENOTEMPTY,
   EPERM,
 } from "../../util/errno.ts";
-import { MAY_WRITE, isPinned, judgeAccess, judgeSticky } from "../access.ts";
+import { MAY_WRITE, isPinned, isTrashed, judgeAccess, judgeSticky } from "../access.ts";
 import type { DentryRef, Renamed } from "../api.ts";
 import { RENAME_EXCHANGE, RENAME_NOREPLACE, RENAME_WHITEOUT } from "../api.ts";
 import type { AttrDraft } from "../attr.ts";
@@ -59,6 +59,7 @@ export function rename(tx: MetaTxn, v: Volume, caller: Caller, args: RenameArgs)
   ]);
   const fromDir = dirForDelete(tx, caller, from.parent);
   const toDir = from.parent === to.parent ? fromDir : dirForCreate(tx, caller, to.parent);
+  if (isTrashed(toDir)) throw ENOENT;
   const dentry = tx.dentry(from.parent, from.name);
   if (dentry === undefined) throw ENOENT;
   const target = tx.dentry(to.parent, to.name);
