@@ -13,14 +13,37 @@ const dir = mkdtempSync(join(process.argv[2] ?? tmpdir(), "jfs-bench-sqlite-"));
 const path = join(dir, "meta.db");
 
 await formatVolume(path, {
-  Name: "bench", UUID: "11111111-2222-4333-8444-555555555555", Storage: "file", Tiers: null, Bucket: "/",
-  BlockSize: 4096, TrashDays: 1, MetaVersion: 1, DirStats: true, EnableACL: false,
+  Name: "bench",
+  UUID: "11111111-2222-4333-8444-555555555555",
+  Storage: "file",
+  Tiers: null,
+  Bucket: "/",
+  BlockSize: 4096,
+  TrashDays: 1,
+  MetaVersion: 1,
+  DirStats: true,
+  EnableACL: false,
 });
 
 const child: Attr = {
-  type: TYPE_FILE, flags: 0, mode: 0o644, uid: 0, gid: 0, rdev: 0, atime: 1700000000, mtime: 1700000000,
-  ctime: 1700000000, atimensec: 123456789, mtimensec: 123456789, ctimensec: 123456789, nlink: 1, length: 0,
-  parent: 1, accessAcl: 0, defaultAcl: 0, tier: 0,
+  type: TYPE_FILE,
+  flags: 0,
+  mode: 0o644,
+  uid: 0,
+  gid: 0,
+  rdev: 0,
+  atime: 1700000000,
+  mtime: 1700000000,
+  ctime: 1700000000,
+  atimensec: 123456789,
+  mtimensec: 123456789,
+  ctimensec: 123456789,
+  nlink: 1,
+  length: 0,
+  parent: 1,
+  accessAcl: 0,
+  defaultAcl: 0,
+  tier: 0,
 };
 
 /** Checkpoints are measured by `sustained` alone. */
@@ -36,7 +59,13 @@ function create(store: SqliteStore): MaybePromise<void> {
     if (tx.dentry(1, name) !== undefined) throw EEXIST;
     tx.putDentry(1, name, { ino, type: TYPE_FILE });
     tx.putAttr(ino, child);
-    tx.putAttr(1, { ...parent, mtime: tx.now.sec, mtimensec: tx.now.nsec, ctime: tx.now.sec, ctimensec: tx.now.nsec });
+    tx.putAttr(1, {
+      ...parent,
+      mtime: tx.now.sec,
+      mtimensec: tx.now.nsec,
+      ctime: tx.now.sec,
+      ctimensec: tx.now.nsec,
+    });
     tx.addCounter("totalInodes", 1);
     tx.addCounter("usedSpace", 4096);
     tx.addDirStat(1, { length: 0, space: 4096, inodes: 1 });
@@ -44,7 +73,14 @@ function create(store: SqliteStore): MaybePromise<void> {
 }
 
 /** `unit` divides: names per page. */
-function measure(name: string, count: number, perTurn: number, store: SqliteStore, body: (i: number) => void, unit = 1): void {
+function measure(
+  name: string,
+  count: number,
+  perTurn: number,
+  store: SqliteStore,
+  body: (i: number) => void,
+  unit = 1,
+): void {
   checkpoint();
   const started = process.hrtime.bigint();
   for (let i = 0; i < count; i += perTurn) {
@@ -74,7 +110,9 @@ function walBytesPerCreate(perTurn: number): void {
     own.endTurn();
   }
   const bytes = statSync(`${file}-wal`).size / 640;
-  console.log(`${`WAL per create, turns of ${perTurn}`.padEnd(44)} ${bytes.toFixed(0).padStart(8)} bytes`);
+  console.log(
+    `${`WAL per create, turns of ${perTurn}`.padEnd(44)} ${bytes.toFixed(0).padStart(8)} bytes`,
+  );
   void own[Symbol.asyncDispose]();
 }
 
@@ -93,7 +131,7 @@ async function sustained(startMiB: number): Promise<void> {
     own.endTurn();
     slowest = Math.max(slowest, performance.now() - before);
     if (answers.some(isPromise)) {
-      await Promise.all(answers);
+      for (const answer of answers) await answer;
       waited++;
       longestWait = Math.max(longestWait, performance.now() - before);
     }
@@ -137,8 +175,11 @@ async function durability(store: SqliteStore): Promise<void> {
       total.push((performance.now() - start) * 1000);
       await new Promise((done) => setImmediate(done));
     }
-    const p = (values: number[]): string => `${percentile(values, 0.5)} / ${percentile(values, 0.99)}`;
-    console.log(`${way.padEnd(44)} ${p(total)} us until durable, ${p(blocked)} us of it blocking the loop (p50 / p99)`);
+    const p = (values: number[]): string =>
+      `${percentile(values, 0.5)} / ${percentile(values, 0.99)}`;
+    console.log(
+      `${way.padEnd(44)} ${p(total)} us until durable, ${p(blocked)} us of it blocking the loop (p50 / p99)`,
+    );
     own?.close();
   }
 }
@@ -152,24 +193,32 @@ async function main(): Promise<void> {
   measure("create in turns of 64", 32_000, 64, store, () => void create(store));
   const made = nextIno - 1000;
   const some = (i: number): number => 1000 + ((i * 7919) % made);
-  const lookup = (i: number): void => void store.read((tx) => {
-    tx.attr(1);
-    const found = tx.dentry(1, `file-${some(i)}`);
-    return found === undefined ? undefined : tx.attr(found.ino);
-  });
+  const lookup = (i: number): void =>
+    void store.read((tx) => {
+      tx.attr(1);
+      const found = tx.dentry(1, `file-${some(i)}`);
+      return found === undefined ? undefined : tx.attr(found.ino);
+    });
   const getattr = (i: number): void => void store.read((tx) => tx.attr(some(i)));
   measure("lookup alone (2 attrs, 1 dentry)", 50_000, 1, store, lookup);
   measure("lookup in turns of 16", 50_000, 16, store, lookup);
   measure("getattr alone", 100_000, 1, store, getattr);
   measure("getattr in turns of 16", 100_000, 16, store, getattr);
   let after: string | undefined;
-  measure("readdir with attributes, per name", Math.floor(made / 4096), 1, store, () => {
-    settle(
-      store.scanDentries(1, after, 4096, true),
-      (page) => (after = page.at(-1)?.name),
-      () => undefined,
-    );
-  }, 4096);
+  measure(
+    "readdir with attributes, per name",
+    Math.floor(made / 4096),
+    1,
+    store,
+    () => {
+      settle(
+        store.scanDentries(1, after, 4096, true),
+        (page) => (after = page.at(-1)?.name),
+        () => undefined,
+      );
+    },
+    4096,
+  );
   for (const perTurn of [1, 16, 64]) walBytesPerCreate(perTurn);
   for (const mib of [4, 8, 16, 32]) await sustained(mib);
   await durability(store);

@@ -13,8 +13,24 @@ import { skip } from "../support/skip.ts";
 import { newVolume, scratchDir, testFormat } from "../support/sqlite-volume.ts";
 
 const attr: Attr = {
-  type: 1, flags: 0, mode: 0o644, uid: 0, gid: 0, rdev: 0, atime: 0, mtime: 0, ctime: 0, atimensec: 0,
-  mtimensec: 0, ctimensec: 0, nlink: 1, length: 0, parent: 1, accessAcl: 0, defaultAcl: 0, tier: 0,
+  type: 1,
+  flags: 0,
+  mode: 0o644,
+  uid: 0,
+  gid: 0,
+  rdev: 0,
+  atime: 0,
+  mtime: 0,
+  ctime: 0,
+  atimensec: 0,
+  mtimensec: 0,
+  ctimensec: 0,
+  nlink: 1,
+  length: 0,
+  parent: 1,
+  accessAcl: 0,
+  defaultAcl: 0,
+  tier: 0,
 };
 
 function put(store: SqliteStore, ino: number, bytes = 0): void {
@@ -31,7 +47,12 @@ test("a sync covers what was committed, is shared, and costs nothing when nothin
   assert.is(store.sync(), first, "one sync for all who wait");
   await first;
   assert.is(store.sync(), store.sync(), "nothing new: answered at once");
-  const settled = await Promise.race([store.sync().then(() => "at once"), Promise.resolve().then(() => undefined).then(() => "later")]);
+  const settled = await Promise.race([
+    store.sync().then(() => "at once"),
+    Promise.resolve()
+      .then(() => undefined)
+      .then(() => "later"),
+  ]);
   assert.is(settled, "at once");
   put(store, 10);
   const running = store.sync();
@@ -54,10 +75,12 @@ test("a sync asked for in a turn waits for its commit", async () => {
   store.endTurn();
   await syncing;
   store.beginTurn();
-  assert.throws(() => store.write((tx) => {
-    tx.putAttr(11, attr);
-    throw new Error("wrong");
-  }));
+  assert.throws(() =>
+    store.write((tx) => {
+      tx.putAttr(11, attr);
+      throw new Error("wrong");
+    }),
+  );
   assert.throws(() => store.endTurn());
 });
 
@@ -65,7 +88,11 @@ test("the worker keeps the WAL short and the data is in the database", async () 
   const path = await newVolume();
   const before: number[] = [];
   const store = openSqlite(path, {
-    checkpoint: { startBytes: 256 << 10, limitBytes: 2 << 20, before: async () => void before.push(Date.now()) },
+    checkpoint: {
+      startBytes: 256 << 10,
+      limitBytes: 2 << 20,
+      before: async () => void before.push(Date.now()),
+    },
   });
   const value = Buffer.alloc(1000, 7);
   let [longest, waited] = [0, 0];
@@ -101,7 +128,10 @@ test("a WAL at its limit is checkpointed even when little of it is new", async (
 test("a failing hook stops the checkpoint, not the commits", async () => {
   const path = await newVolume();
   const store = openSqlite(path, {
-    checkpoint: { startBytes: 4096, before: () => Promise.reject(new Error("blocks are not safe")) },
+    checkpoint: {
+      startBytes: 4096,
+      before: () => Promise.reject(new Error("blocks are not safe")),
+    },
   });
   for (let i = 0; i < 200; i++) put(store, 1000 + i);
   await new Promise((resolve) => setTimeout(resolve, 20));
@@ -129,7 +159,10 @@ test("a full disk gives ENOSPC, and what was acknowledged stays", async () => {
   try {
     execFileSync("mount", ["-t", "tmpfs", "-o", "size=3m", "tmpfs", dir], { stdio: "ignore" });
   } catch {
-    return skip("a full disk gives ENOSPC, and what was acknowledged stays", "cannot mount a tmpfs");
+    return skip(
+      "a full disk gives ENOSPC, and what was acknowledged stays",
+      "cannot mount a tmpfs",
+    );
   }
   try {
     await fillDisk(join(dir, "meta.db"));
@@ -144,31 +177,45 @@ async function fillDisk(path: string): Promise<void> {
   const effects = new Set<number>();
   let [acknowledged, failures] = [0, 0];
   for (let ino = 10; failures < 20; ino++) {
-    try {
-      store.beginTurn();
-      const body = (): unknown => store.write((tx) => {
+    let failure: unknown;
+    const attempt = (step: () => unknown): void => {
+      try {
+        step();
+      } catch (cause) {
+        failure ??= cause;
+      }
+    };
+    store.beginTurn();
+    // The disk may already be full while a body runs, or only at the commit.
+    attempt(() =>
+      store.write((tx) => {
         tx.putAttr(ino, attr);
         tx.putXattr(ino, "user.fill", createHash("sha512").update(String(ino)).digest());
         tx.addCounter("totalInodes", 1);
         tx.onCommit(() => effects.add(ino));
-      });
-      body();
-      store.endTurn();
-      acknowledged++;
-    } catch (cause) {
-      if (store.turnIsDirty) store.endTurn();
-      assert.ok(cause instanceof FsFault, String(cause));
-      assert.is((cause as FsFault).code, "ENOSPC");
+      }),
+    );
+    attempt(() => store.endTurn());
+    if (failure === undefined) acknowledged++;
+    else {
+      assert.instance(failure, FsFault);
+      assert.is((failure as FsFault).code, "ENOSPC");
       failures++;
     }
   }
   assert.ok(acknowledged > 20, `${acknowledged} acknowledged`);
   assert.is(effects.size, acknowledged);
   for (const ino of effects) assert.ok(store.read((tx) => tx.attr(ino)));
-  assert.is(store.read((tx) => tx.counter("totalInodes")), acknowledged);
+  assert.is(
+    store.read((tx) => tx.counter("totalInodes")),
+    acknowledged,
+  );
   await store[Symbol.asyncDispose]();
   const again = openSqlite(path);
-  assert.is(again.read((tx) => tx.counter("totalInodes")), acknowledged);
+  assert.is(
+    again.read((tx) => tx.counter("totalInodes")),
+    acknowledged,
+  );
   for (const ino of effects) assert.ok(again.read((tx) => tx.attr(ino)));
   await again[Symbol.asyncDispose]();
 }

@@ -8,7 +8,13 @@ import { formatVolume, openSqlite } from "../../src/meta/engines/sqlite.ts";
 import { formatText, parseFormat } from "../../src/meta/format-text.ts";
 import { goldenFile } from "../support/golden.ts";
 import { skip } from "../support/skip.ts";
-import { goldenRecords, newVolume, restoreDatabase, scratchDir, testFormat } from "../support/sqlite-volume.ts";
+import {
+  goldenRecords,
+  newVolume,
+  restoreDatabase,
+  scratchDir,
+  testFormat,
+} from "../support/sqlite-volume.ts";
 
 function rows(path: string, sql: string): unknown[] {
   const db = new Database(path, { readonly: true });
@@ -26,7 +32,9 @@ function schemaOf(path: string): string[] {
 
 test("the tables and indexes are JuiceFS's to the byte", async () => {
   const golden = readFileSync(goldenFile("sqlite-plain", "schema.sql"), "utf8");
-  const expected = golden.split(";\n").filter((line) => line !== "" && !line.includes("sqlite_sequence"));
+  const expected = golden
+    .split(";\n")
+    .filter((line) => line !== "" && !line.includes("sqlite_sequence"));
   assert.equal(schemaOf(await newVolume()), expected.toSorted());
 });
 
@@ -44,38 +52,55 @@ test("the rows right after format", async () => {
   const path = await newVolume();
   assert.not(existsSync(`${path}-wal`), "a clean close leaves one file");
   assert.equal(rows(path, "SELECT name,value FROM jfs_counter ORDER BY name"), [
-    ["nextChunk", 1n], ["nextCleanupSlices", 0n], ["nextInode", 2n], ["nextSession", 0n],
-    ["totalInodes", 0n], ["usedSpace", 0n],
+    ["nextChunk", 1n],
+    ["nextCleanupSlices", 0n],
+    ["nextInode", 2n],
+    ["nextSession", 0n],
+    ["totalInodes", 0n],
+    ["usedSpace", 0n],
   ]);
-  const fixed = "inode,type,flags,mode,uid,gid,nlink,length,rdev,parent,access_acl_id,default_acl_id,tier_id";
+  const fixed =
+    "inode,type,flags,mode,uid,gid,nlink,length,rdev,parent,access_acl_id,default_acl_id,tier_id";
   assert.equal(rows(path, `SELECT ${fixed} FROM jfs_node ORDER BY inode`), [
     [1n, 2n, 0n, 511n, 0n, 0n, 2n, 4096n, 0n, 1n, 0n, 0n, 0n],
     [9223372032828243968n, 2n, 0n, 365n, 0n, 0n, 2n, 4096n, 0n, 1n, 0n, 0n, 0n],
   ]);
-  const [[time = 0n, rest = 0n] = []] = rows(path, "SELECT atime,atimensec FROM jfs_node WHERE inode=1") as bigint[][];
+  const [[time = 0n, rest = 0n] = []] = rows(
+    path,
+    "SELECT atime,atimensec FROM jfs_node WHERE inode=1",
+  ) as bigint[][];
   assert.ok(Math.abs(Number(time) / 1000 - Date.now()) < 600_000);
   assert.ok(rest >= 0n && rest < 1000n);
   assert.equal(rows(path, "SELECT name,value,typeof(value) FROM jfs_setting"), [
     ["format", formatText(testFormat()), "text"],
   ]);
-  for (const table of ["edge", "dir_stats", "session2"]) assert.equal(rows(path, `SELECT * FROM jfs_${table}`), []);
+  for (const table of ["edge", "dir_stats", "session2"])
+    assert.equal(rows(path, `SELECT * FROM jfs_${table}`), []);
 });
 
 test("no trash, no trash node; formatting again adds it and keeps the rest", async () => {
   const path = await newVolume({ TrashDays: 0, DirStats: false });
   assert.is(rows(path, "SELECT 1 FROM jfs_node").length, 1);
   const db = new Database(path);
-  db.exec("INSERT INTO jfs_dir_stats VALUES(1,1,1,1); UPDATE jfs_counter SET value=77 WHERE name='nextInode'");
+  db.exec(
+    "INSERT INTO jfs_dir_stats VALUES(1,1,1,1); UPDATE jfs_counter SET value=77 WHERE name='nextInode'",
+  );
   db.close();
   await formatVolume(path, testFormat({ Capacity: 5 << 20 }));
   assert.is(rows(path, "SELECT 1 FROM jfs_node").length, 2);
   assert.equal(rows(path, "SELECT * FROM jfs_dir_stats"), []);
   assert.equal(rows(path, "SELECT value FROM jfs_counter WHERE name='nextInode'"), [[77n]]);
-  assert.is(parseFormat(String((rows(path, "SELECT value FROM jfs_setting")[0] as [string])[0])).Capacity, 5 << 20);
+  assert.is(
+    parseFormat((rows(path, "SELECT value FROM jfs_setting")[0] as [string])[0]).Capacity,
+    5 << 20,
+  );
 });
 
 test("every golden setting is parsed and written back to the byte", () => {
-  const settings = goldenRecords<{ volume: string; setting_base64: string }>("codec", "settings.jsonl");
+  const settings = goldenRecords<{ volume: string; setting_base64: string }>(
+    "codec",
+    "settings.jsonl",
+  );
   for (const { volume, setting_base64: base64 } of settings) {
     const text = Buffer.from(base64, "base64").toString("utf8");
     assert.is(formatText(parseFormat(text)), text, volume);
@@ -84,8 +109,19 @@ test("every golden setting is parsed and written back to the byte", () => {
 });
 
 test("settings are read in any case and written with Go's escapes", () => {
-  const odd = parseFormat('{"name":"a","UUID":"u","bUCKET":"<&>\\u2028/","Tiers":null,"KerbConf":null,"unknown":[1]}');
-  assert.equal(odd, { Name: "a", UUID: "u", Storage: "", Tiers: null, Bucket: "<&>\u2028/", BlockSize: 0, TrashDays: 0, EnableACL: false });
+  const odd = parseFormat(
+    '{"name":"a","UUID":"u","bUCKET":"<&>\\u2028/","Tiers":null,"KerbConf":null,"unknown":[1]}',
+  );
+  assert.equal(odd, {
+    Name: "a",
+    UUID: "u",
+    Storage: "",
+    Tiers: null,
+    Bucket: "<&>\u2028/",
+    BlockSize: 0,
+    TrashDays: 0,
+    EnableACL: false,
+  });
   const text = formatText(odd);
   assert.ok(text.includes('"Bucket": "\\u003c\\u0026\\u003e\\u2028/",\n'));
   assert.ok(text.includes('"Tiers": null,\n'));
@@ -100,11 +136,17 @@ test("what opening refuses, in a sentence", async () => {
     writeFileSync(join(dir, name), content);
     return join(dir, name);
   };
-  assert.throws(() => openSqlite(join(dir, "none.db")), /none\.db: no such file: make a volume there with jfs format/);
+  assert.throws(
+    () => openSqlite(join(dir, "none.db")),
+    /none\.db: no such file: make a volume there with jfs format/,
+  );
   assert.not(existsSync(join(dir, "none.db")));
   assert.throws(() => openSqlite(dir), /is a directory/);
   assert.throws(() => openSqlite(file("empty.db", "")), /is empty/);
-  assert.throws(() => openSqlite(file("text.db", "hello\n".repeat(1000))), /is not a SQLite database/);
+  assert.throws(
+    () => openSqlite(file("text.db", "hello\n".repeat(1000))),
+    /is not a SQLite database/,
+  );
   assert.throws(() => openSqlite(join(dir, "no/dir/x.db"), { create: true }), /does not exist/);
   const other = new Database(join(dir, "other.db"));
   other.exec("CREATE TABLE t(x)");
@@ -121,7 +163,10 @@ test("a newer or older layout is refused and left alone", async () => {
   db.exec("ALTER TABLE jfs_node DROP COLUMN tier_id");
   db.close();
   assert.throws(() => openSqlite(older), /jfs_node\.tier_id is missing/);
-  assert.is(rows(older, "SELECT 1 FROM pragma_table_info('jfs_node') WHERE name='tier_id'").length, 0);
+  assert.is(
+    rows(older, "SELECT 1 FROM pragma_table_info('jfs_node') WHERE name='tier_id'").length,
+    0,
+  );
 });
 
 test("a damaged database says so", async () => {
@@ -133,7 +178,8 @@ test("a damaged database says so", async () => {
 });
 
 test("a database in a folder that cannot be written", async () => {
-  if (process.getuid?.() === 0) return skip("a database in a folder that cannot be written", "root may write everywhere");
+  if (process.getuid?.() === 0)
+    return skip("a database in a folder that cannot be written", "root may write everywhere");
   const path = await newVolume();
   chmodSync(path, 0o444);
   assert.throws(() => openSqlite(path), /check the rights/);

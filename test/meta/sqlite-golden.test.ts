@@ -51,9 +51,15 @@ function walk(store: SqliteStore, dir: Ino, prefix: string, seen: Map<string, De
 function compare(store: SqliteStore, line: Line, path: string, row: DentryRow): void {
   const attr = row.attr as Attr;
   const shown = {
-    type: typeNames[attr.type], mode: attr.mode, uid: attr.uid, gid: attr.gid, nlink: attr.nlink, size: attr.length,
+    type: typeNames[attr.type],
+    mode: attr.mode,
+    uid: attr.uid,
+    gid: attr.gid,
+    nlink: attr.nlink,
+    size: attr.length,
     // The manifest's numbers have lost their last digits in JSON.parse, so compare what a double can hold.
-    mtime: Number(BigInt(attr.mtime) * 1_000_000_000n + BigInt(attr.mtimensec)), ino: Number(unfoldIno(row.ino)),
+    mtime: Number(BigInt(attr.mtime) * 1_000_000_000n + BigInt(attr.mtimensec)),
+    ino: Number(unfoldIno(row.ino)),
   };
   const { type, mode, uid, gid, nlink, size, mtime_ns: mtime, ino } = line;
   assert.equal(shown, { type, mode, uid, gid, nlink, size, mtime, ino }, path);
@@ -61,7 +67,11 @@ function compare(store: SqliteStore, line: Line, path: string, row: DentryRow): 
   const last = path.slice(path.lastIndexOf("/") + 1);
   const parent = attr.parent === 0 ? undefined : attr.parent;
   if (parent !== undefined) {
-    assert.equal(found(store.read((tx) => tx.dentry(parent, last))), { ino: row.ino, type: row.type }, path);
+    assert.equal(
+      found(store.read((tx) => tx.dentry(parent, last))),
+      { ino: row.ino, type: row.type },
+      path,
+    );
   }
   if (row.type === TYPE_SYMLINK) {
     const target = found(store.read((tx) => tx.symlink(row.ino))) as string;
@@ -89,7 +99,7 @@ for (const volume of ["sqlite-plain", "sqlite-hash1m"] as const) {
       if (path === "") continue;
       const row = seen.get(path);
       assert.ok(row, `missing: ${path}`);
-      compare(store, line, path, row as DentryRow);
+      compare(store, line, path, row);
       seen.delete(path);
     }
     assert.equal([...seen.keys()], []);
@@ -107,7 +117,7 @@ test("every line of the trash manifest, inodes beyond 2^53 included", async () =
     if (path === ".trash") continue;
     const row = seen.get(path);
     assert.ok(row, `missing: ${path}`);
-    compare(store, line, path, row as DentryRow);
+    compare(store, line, path, row);
     compared++;
   }
   assert.is(compared, seen.size);
@@ -125,10 +135,13 @@ test("chunks, references, links, ACLs and counters", async () => {
   // JuiceFS appends with || and turns the column into TEXT; the bytes must come out whole.
   const many = found(store.read((tx) => tx.chunk(ino("overwritten"), 0))) as Uint8Array;
   assert.ok(many.length > 24 && many.length % 24 === 0, `${many.length} bytes`);
-  const [linked] = [...seen.values()].filter(({ attr }) => attr?.parent === 0);
+  const linked = [...seen.values()].find(({ attr }) => attr?.parent === 0);
   const parents = found(store.read((tx) => tx.parents(linked?.ino as Ino)));
-  assert.is([...parents.values()].reduce((sum, n) => sum + n, 0), linked?.attr?.nlink);
-  const { accessAcl } = seen.get("acl/chmodded")?.attr as Attr;
+  assert.is(
+    [...parents.values()].reduce((sum, n) => sum + n, 0),
+    linked?.attr?.nlink,
+  );
+  const accessAcl = seen.get("acl/chmodded")?.attr?.accessAcl ?? 0;
   const rule = found(store.read((tx) => tx.acl(accessAcl)));
   assert.equal(rule?.namedUsers, [{ id: 1003, perm: 7 }]);
   assert.is(found(store.read((tx) => tx.aclId(rule as NonNullable<typeof rule>))), accessAcl);
@@ -140,10 +153,12 @@ test("chunks, references, links, ACLs and counters", async () => {
 });
 
 test("a database and a WAL as kill -9 left them", async () => {
-  await using store = openSqlite(restoreDatabase("sqlite-crashed", "raw", join(scratch, "crashed")));
+  await using store = openSqlite(
+    restoreDatabase("sqlite-crashed", "raw", join(scratch, "crashed")),
+  );
   const [session] = found(store.scanSessions());
   assert.ok(session);
-  const { sid, info } = session as NonNullable<typeof session>;
+  const { sid, info } = session;
   assert.ok(JSON.parse(info)["ProcessID"] > 0);
   assert.is(found(store.scanSustained(sid, 10)).length, 2);
   assert.ok(found(store.scanDelfiles(2 ** 40, 100)).length > 0);

@@ -18,8 +18,20 @@ interface Run {
 }
 
 /** Runs a writer; with `killAfter` it is killed when it has printed that many lines. */
-async function runWriter(path: string, first: number, count: number, perTurn: number, killAfter = Infinity): Promise<Run> {
-  const child = spawn(process.execPath, [writer, path, String(first), String(count), String(perTurn)]);
+async function runWriter(
+  path: string,
+  first: number,
+  count: number,
+  perTurn: number,
+  killAfter = Infinity,
+): Promise<Run> {
+  const child = spawn(process.execPath, [
+    writer,
+    path,
+    String(first),
+    String(count),
+    String(perTurn),
+  ]);
   let [output, errors] = ["", ""];
   child.stdout.on("data", (data: Buffer) => {
     output += data.toString();
@@ -30,13 +42,16 @@ async function runWriter(path: string, first: number, count: number, perTurn: nu
   return { code, lines: output.split("\n").filter((line) => line !== ""), errors };
 }
 
-function counted(path: string): readonly [edges: number, nodes: number, inodes: number, space: number] {
+function counted(
+  path: string,
+): readonly [edges: number, nodes: number, inodes: number, space: number] {
   const db = new Database(path);
   try {
     const one = (sql: string): number => db.prepare(sql).pluck().get() as number;
     assert.is(one("PRAGMA integrity_check"), "ok");
     return [
-      one("SELECT count(*) FROM jfs_edge"), one("SELECT count(*) FROM jfs_node WHERE inode>1 AND inode<1000000000"),
+      one("SELECT count(*) FROM jfs_edge"),
+      one("SELECT count(*) FROM jfs_node WHERE inode>1 AND inode<1000000000"),
       one("SELECT value FROM jfs_counter WHERE name='totalInodes'"),
       one("SELECT value FROM jfs_counter WHERE name='usedSpace'"),
     ];
@@ -48,7 +63,9 @@ function counted(path: string): readonly [edges: number, nodes: number, inodes: 
 test("three processes write at once: nothing fails and nothing is lost", async () => {
   const path = await newVolume();
   const runs = await Promise.all([
-    runWriter(path, 1000, 600, 1), runWriter(path, 2000, 600, 7), runWriter(path, 3000, 600, 16),
+    runWriter(path, 1000, 600, 1),
+    runWriter(path, 2000, 600, 7),
+    runWriter(path, 3000, 600, 16),
   ]);
   for (const { code, errors, lines } of runs) {
     assert.is(code, 0, errors);
@@ -67,11 +84,15 @@ test("a process killed in the middle loses nothing that was committed, and tears
     assert.ok(acknowledged >= 50 * round, `${acknowledged} acknowledged`);
     const [edges, nodes, inodes, space] = counted(path);
     // One turn more may have been committed than its process could tell.
-    assert.ok(edges - expected >= acknowledged && edges - expected <= acknowledged + 5, `${edges - expected} of ${acknowledged}`);
+    assert.ok(
+      edges - expected >= acknowledged && edges - expected <= acknowledged + 5,
+      `${edges - expected} of ${acknowledged}`,
+    );
     assert.equal([nodes, inodes, space], [edges, edges, edges * 4096]);
     expected = edges;
     await using store = openSqlite(path);
-    for (let ino = first; ino < first + acknowledged; ino += 7) assert.ok(store.read((tx) => tx.attr(ino)));
+    for (let ino = first; ino < first + acknowledged; ino += 7)
+      assert.ok(store.read((tx) => tx.attr(ino)));
   }
 });
 
@@ -96,7 +117,10 @@ test("while another connection writes, bodies wait in their order without blocki
     throw new Error("judged");
   });
   assert.ok(alone instanceof Promise && inTurn instanceof Promise && id instanceof Promise);
-  assert.ok(store.read((tx) => tx.attr(1)), "reads go on");
+  assert.ok(
+    store.read((tx) => tx.attr(1)),
+    "reads go on",
+  );
   await new Promise((done) => setTimeout(done, 30));
   assert.equal(order, []);
   other.exec("COMMIT");
@@ -146,13 +170,32 @@ test("changes of others are told before they are read, our own and our checkpoin
 });
 
 async function assertRejects(answer: unknown, message: RegExp): Promise<void> {
-  const outcome = await Promise.resolve(answer).then(() => "resolved", (cause: Error) => cause.message);
+  const outcome = await Promise.resolve(answer).then(
+    () => "resolved",
+    (cause: Error) => cause.message,
+  );
   assert.match(outcome, message);
 }
 
 const sample: Attr = {
-  type: 1, flags: 0, mode: 0, uid: 0, gid: 0, rdev: 0, atime: 0, mtime: 0, ctime: 0, atimensec: 0,
-  mtimensec: 0, ctimensec: 0, nlink: 1, length: 0, parent: 1, accessAcl: 0, defaultAcl: 0, tier: 0,
+  type: 1,
+  flags: 0,
+  mode: 0,
+  uid: 0,
+  gid: 0,
+  rdev: 0,
+  atime: 0,
+  mtime: 0,
+  ctime: 0,
+  atimensec: 0,
+  mtimensec: 0,
+  ctimensec: 0,
+  nlink: 1,
+  length: 0,
+  parent: 1,
+  accessAcl: 0,
+  defaultAcl: 0,
+  tier: 0,
 };
 
 function value<T>(answer: T | Promise<T>): T {

@@ -1,10 +1,20 @@
 // Databases for tests of the engine: golden ones without their objects, and new ones.
-import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
-import { formatVolume } from "../../src/meta/engines/sqlite.ts";
+import Database from "better-sqlite3";
+import { formatVolume, openSqlite, type SqliteStore } from "../../src/meta/engines/sqlite.ts";
 import type { Format } from "../../src/meta/format.ts";
+import { type Attr, type Ino, TYPE_FILE } from "../../src/meta/types.ts";
 import { type GoldenName, goldenFile, readJsonLines } from "./golden.ts";
 
 let root: string | undefined;
@@ -39,10 +49,20 @@ export function goldenRecords<T>(name: GoldenName | "codec", file: string): read
 /** A setting as `format` makes it. */
 export function testFormat(changed: Partial<Format> = {}): Format {
   return {
-    Name: "test", UUID: "11111111-2222-4333-8444-555555555555", Storage: "file",
-    Tiers: { "0": { ID: 0, StorageClass: "", Tag: "" } }, Bucket: "/var/jfs/", BlockSize: 4096,
-    Compression: "none", EncryptAlgo: "aes256gcm-rsa", TrashDays: 1, MetaVersion: 1,
-    MinClientVersion: "1.1.0-A", DirStats: true, EnableACL: false, ...changed,
+    Name: "test",
+    UUID: "11111111-2222-4333-8444-555555555555",
+    Storage: "file",
+    Tiers: { "0": { ID: 0, StorageClass: "", Tag: "" } },
+    Bucket: "/var/jfs/",
+    BlockSize: 4096,
+    Compression: "none",
+    EncryptAlgo: "aes256gcm-rsa",
+    TrashDays: 1,
+    MetaVersion: 1,
+    MinClientVersion: "1.1.0-A",
+    DirStats: true,
+    EnableACL: false,
+    ...changed,
   };
 }
 
@@ -51,4 +71,49 @@ export async function newVolume(changed: Partial<Format> = {}): Promise<string> 
   const path = join(scratchDir(), "meta.db");
   await formatVolume(path, testFormat(changed));
   return path;
+}
+
+export async function openNewVolume(): Promise<SqliteStore> {
+  return openSqlite(await newVolume());
+}
+
+/** Attributes of a file. */
+export function fileAttr(changed: Partial<Attr> = {}): Attr {
+  return {
+    type: TYPE_FILE,
+    flags: 0,
+    mode: 0o644,
+    uid: 1,
+    gid: 2,
+    rdev: 0,
+    atime: 1700000000,
+    mtime: 1700000000,
+    ctime: 1700000000,
+    atimensec: 123456789,
+    mtimensec: 0,
+    ctimensec: 999999999,
+    nlink: 1,
+    length: 0,
+    parent: 1,
+    accessAcl: 0,
+    defaultAcl: 0,
+    tier: 0,
+    ...changed,
+  };
+}
+
+/** The answer, which must not be a promise. */
+export function inPlace<T>(answer: T | Promise<T>): T {
+  if (answer instanceof Promise) throw new Error("expected an answer in place");
+  return answer;
+}
+
+/** Whether another connection sees the inode. */
+export function isCommitted(path: string, ino: Ino): boolean {
+  const db = new Database(path, { readonly: true });
+  try {
+    return db.prepare("SELECT 1 FROM jfs_node WHERE inode=?").get(ino) !== undefined;
+  } finally {
+    db.close();
+  }
 }

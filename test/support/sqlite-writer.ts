@@ -6,8 +6,24 @@ import { type Attr, TYPE_FILE } from "../../src/meta/types.ts";
 
 const [path = "", first = "0", count = "0", perTurn = "1"] = process.argv.slice(2);
 const attr: Attr = {
-  type: TYPE_FILE, flags: 0, mode: 0o644, uid: 0, gid: 0, rdev: 0, atime: 1, mtime: 1, ctime: 1,
-  atimensec: 0, mtimensec: 0, ctimensec: 0, nlink: 1, length: 0, parent: 1, accessAcl: 0, defaultAcl: 0, tier: 0,
+  type: TYPE_FILE,
+  flags: 0,
+  mode: 0o644,
+  uid: 0,
+  gid: 0,
+  rdev: 0,
+  atime: 1,
+  mtime: 1,
+  ctime: 1,
+  atimensec: 0,
+  mtimensec: 0,
+  ctimensec: 0,
+  nlink: 1,
+  length: 0,
+  parent: 1,
+  accessAcl: 0,
+  defaultAcl: 0,
+  tier: 0,
 };
 
 const store = openSqlite(path, { checkpoint: { startBytes: 256 << 10 } });
@@ -20,7 +36,7 @@ const beat = setInterval(() => {
 let last = performance.now();
 
 const end = Number(first) + Number(count);
-for (let next = Number(first); next < end; ) {
+for (let next = Number(first); next < end;) {
   const turn = Math.min(Number(perTurn), end - next);
   const answers: (void | Promise<void>)[] = [];
   store.beginTurn();
@@ -37,7 +53,7 @@ for (let next = Number(first); next < end; ) {
     );
   }
   store.endTurn();
-  await Promise.all(answers);
+  for (const answer of answers) await answer;
   next += turn;
   writeSync(1, `${next - 1}\n`);
   // Let timers run as they do in a server.

@@ -1,5 +1,6 @@
 // The SQLite engine: answers in place, shares transactions between the requests of a turn, never blocks the loop on
 // another process, and makes commits durable without blocking it either. The parts are in ../sqlite.
+import { dirname } from "node:path";
 import type Database from "better-sqlite3";
 import { assert } from "../../util/assert.ts";
 import type { MaybePromise } from "../../util/maybe.ts";
@@ -16,7 +17,6 @@ import { SqliteWrites } from "../sqlite/writes.ts";
 import type { DentryRow, IdCounter, LockRow, MetaStore, PlockRow } from "../store.ts";
 import type { MetaRead, MetaTxn } from "../txn.ts";
 import type { Delfile, Delslices, Ino, Name, Session } from "../types.ts";
-import { dirname } from "node:path";
 
 export interface SqliteOptions {
   /** What the names of the tables start with, "jfs_" unless told. */
@@ -41,7 +41,11 @@ export function openSqlite(path: string, options: SqliteOptions = {}): SqliteSto
 }
 
 /** Makes a volume at `path`, or changes the setting of the one that is there (formats 4.5). */
-export async function formatVolume(path: string, format: Format, options: SqliteOptions = {}): Promise<void> {
+export async function formatVolume(
+  path: string,
+  format: Format,
+  options: SqliteOptions = {},
+): Promise<void> {
   await using store = openSqlite(path, { ...options, create: true });
   await store.saveFormat(format);
 }
@@ -68,7 +72,7 @@ export class SqliteStore implements MetaStore {
     this.#scans = new SqliteScans(db, prefix);
     this.#txn = new SqliteTxn(new SqliteReads(db, prefix), new SqliteWrites(db, prefix));
     this.#wal = new WalSync(db.name);
-    this.#transactions = new Transactions(db, this.#txn, {
+    this.#transactions = new Transactions(db, prefix, this.#txn, {
       committed: (mutations) => {
         this.#wal.committed();
         this.#checkpointer.committed(mutations);
@@ -124,7 +128,12 @@ export class SqliteStore implements MetaStore {
     this.#foreign.push(listener);
   }
 
-  scanDentries(dir: Ino, after: Name | undefined, limit: number, withAttrs: boolean): MaybePromise<readonly DentryRow[]> {
+  scanDentries(
+    dir: Ino,
+    after: Name | undefined,
+    limit: number,
+    withAttrs: boolean,
+  ): MaybePromise<readonly DentryRow[]> {
     return this.read(() => {
       const rows = this.#scans.dentries(dir, after, limit, withAttrs);
       return withAttrs ? this.#txn.overlay(rows) : rows;
@@ -142,13 +151,21 @@ export class SqliteStore implements MetaStore {
   scanDelslices(before: number, limit: number): MaybePromise<readonly Delslices[]> {
     return this.read(() => this.#scans.delslices(before, limit));
   }
-  scanDeadSlices(limit: number): MaybePromise<readonly { readonly id: number; readonly size: number }[]> {
+  scanDeadSlices(
+    limit: number,
+  ): MaybePromise<readonly { readonly id: number; readonly size: number }[]> {
     return this.read(() => this.#scans.deadSlices(limit));
   }
-  scanChunks(ino: Ino, first: number, limit: number): MaybePromise<readonly { readonly index: number; readonly records: Uint8Array }[]> {
+  scanChunks(
+    ino: Ino,
+    first: number,
+    limit: number,
+  ): MaybePromise<readonly { readonly index: number; readonly records: Uint8Array }[]> {
     return this.read(() => this.#scans.chunks(ino, first, limit));
   }
-  scanLocks(sid: number): MaybePromise<{ readonly flocks: readonly LockRow[]; readonly plocks: readonly PlockRow[] }> {
+  scanLocks(
+    sid: number,
+  ): MaybePromise<{ readonly flocks: readonly LockRow[]; readonly plocks: readonly PlockRow[] }> {
     return this.read(() => this.#scans.locks(sid));
   }
 

@@ -17,7 +17,9 @@ function serve(port: NonNullable<typeof parentPort>, path: string): void {
   // NORMAL syncs the WAL before and the database after the pages are moved.
   db.pragma("synchronous=NORMAL");
   db.pragma("wal_autocheckpoint=0");
-  const checkpoint = db.prepare<[], [number, number, number]>("PRAGMA wal_checkpoint(PASSIVE)").raw();
+  const checkpoint = db
+    .prepare<[], [number, number, number]>("PRAGMA wal_checkpoint(PASSIVE)")
+    .raw();
   port.on("message", (ask: "checkpoint" | "close") => {
     if (ask === "close") {
       db.close();

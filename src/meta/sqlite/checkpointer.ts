@@ -65,7 +65,8 @@ export class Checkpointer {
       this.#isFull = isFull;
       return;
     }
-    if ((!isFull && frames - moved < this.#startFrames) || performance.now() < this.#retryAt) return;
+    if ((!isFull && frames - moved < this.#startFrames) || performance.now() < this.#retryAt)
+      return;
     this.#isFull = isFull;
     this.#round = this.#run().finally(() => (this.#round = undefined));
   }
@@ -79,6 +80,7 @@ export class Checkpointer {
     if (worker === undefined) return;
     worker.ref();
     const ended = once(worker, "exit");
+    // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a worker, not a window
     worker.postMessage("close");
     await ended;
   }
@@ -96,7 +98,10 @@ export class Checkpointer {
     } catch (cause) {
       // The data is safe in the WAL; only its length suffers. Try again, but not at every commit.
       this.#retryAt = performance.now() + RETRY_MS;
-      log("warn", `checkpoint of ${this.#path} failed: ${cause instanceof Error ? cause.message : String(cause)}`);
+      log(
+        "warn",
+        `checkpoint of ${this.#path} failed: ${cause instanceof Error ? cause.message : String(cause)}`,
+      );
     } finally {
       this.#isFull = false;
     }
@@ -126,6 +131,7 @@ export class Checkpointer {
       };
       worker.once("message", answered);
       worker.once("exit", exited);
+      // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a worker, not a window
       worker.postMessage("checkpoint");
     });
   }

@@ -36,13 +36,18 @@ export function openDatabase(path: string, prefix: string, create: boolean): Dat
 function checkPath(path: string, create: boolean): void {
   const found = statSync(path, { throwIfNoEntry: false });
   if (found === undefined) {
-    if (!create) throw new SqliteOpenError(`${path}: no such file: make a volume there with jfs format`);
+    if (!create)
+      throw new SqliteOpenError(`${path}: no such file: make a volume there with jfs format`);
     const parent = statSync(dirname(path), { throwIfNoEntry: false });
     if (parent?.isDirectory() === true) return;
-    throw new SqliteOpenError(`${path}: the directory ${dirname(path)} does not exist: make it first`);
+    throw new SqliteOpenError(
+      `${path}: the directory ${dirname(path)} does not exist: make it first`,
+    );
   }
-  if (found.isDirectory()) throw new SqliteOpenError(`${path} is a directory: name the database file in it`);
-  if (!found.isFile()) throw new SqliteOpenError(`${path} is not a regular file: name a SQLite database`);
+  if (found.isDirectory())
+    throw new SqliteOpenError(`${path} is a directory: name the database file in it`);
+  if (!found.isFile())
+    throw new SqliteOpenError(`${path} is not a regular file: name a SQLite database`);
   if (found.size === 0 && !create) {
     throw new SqliteOpenError(`${path} is empty: make a volume there with jfs format`);
   }
@@ -60,7 +65,9 @@ function usePragmas(db: Database.Database, path: string): void {
   // Reading the mode touches no lock that matters; setting it needs one, so it is set only when it has to change.
   if (db.pragma("journal_mode", { simple: true }) !== "wal") {
     if (db.pragma("journal_mode=WAL", { simple: true }) !== "wal") {
-      throw new SqliteOpenError(`${path}: SQLite cannot use WAL there: put the database on a local file system`);
+      throw new SqliteOpenError(
+        `${path}: SQLite cannot use WAL there: put the database on a local file system`,
+      );
     }
   }
   db.pragma("synchronous=NORMAL");
@@ -89,18 +96,28 @@ function checkTables(db: Database.Database, path: string, prefix: string): void 
 function refusal(path: string, cause: unknown): SqliteOpenError {
   const code = codeOf(cause);
   const text = cause instanceof Error ? cause.message : String(cause);
-  if (code === "SQLITE_NOTADB") return new SqliteOpenError(`${path} is not a SQLite database: check the path`);
+  if (code === "SQLITE_NOTADB")
+    return new SqliteOpenError(`${path} is not a SQLite database: check the path`);
   if (code.startsWith("SQLITE_BUSY")) {
-    return new SqliteOpenError(`${path}: another process holds the database: try again when it has finished`);
+    return new SqliteOpenError(
+      `${path}: another process holds the database: try again when it has finished`,
+    );
   }
-  if (code.startsWith("SQLITE_READONLY") || code.startsWith("SQLITE_CANTOPEN") || code.startsWith("SQLITE_PERM")) {
+  if (
+    code.startsWith("SQLITE_READONLY") ||
+    code.startsWith("SQLITE_CANTOPEN") ||
+    code.startsWith("SQLITE_PERM")
+  ) {
     return new SqliteOpenError(
       `${path} cannot be opened for writing (${text}): check the rights of the file and of its directory`,
     );
   }
-  if (code === "SQLITE_FULL") return new SqliteOpenError(`${path}: no space left on the disk: free some first`);
+  if (code === "SQLITE_FULL")
+    return new SqliteOpenError(`${path}: no space left on the disk: free some first`);
   if (code.startsWith("SQLITE_CORRUPT")) {
-    return new SqliteOpenError(`${path} is damaged (${text}): restore it from a backup, or try sqlite3 .recover`);
+    return new SqliteOpenError(
+      `${path} is damaged (${text}): restore it from a backup, or try sqlite3 .recover`,
+    );
   }
   return new SqliteOpenError(`${path} cannot be opened: ${text}`);
 }
@@ -121,10 +138,14 @@ export function sqliteFault(cause: unknown, operation: string): unknown {
   const code = codeOf(cause);
   if (code === "") return cause;
   const of = (base: FsError, hint: string): FsFault => fault(base, operation, { cause, hint });
-  if (code === "SQLITE_FULL") return of(ENOSPC, "the disk of the metadata database is full: free some space");
+  if (code === "SQLITE_FULL")
+    return of(ENOSPC, "the disk of the metadata database is full: free some space");
   if (code.startsWith("SQLITE_READONLY")) return of(EROFS, "the metadata database is read-only");
   if (code.startsWith("SQLITE_CORRUPT") || code === "SQLITE_NOTADB") {
-    return of(EIO, "the metadata database is damaged: unmount and run sqlite3 .recover, or restore a backup");
+    return of(
+      EIO,
+      "the metadata database is damaged: unmount and run sqlite3 .recover, or restore a backup",
+    );
   }
   return of(EIO, `SQLite says ${code}: look at the disk of the metadata database`);
 }

@@ -1,9 +1,30 @@
 // The reads of a transaction, each one prepared statement with plain rows. Statements that join are prepared anew by
 // SQLite at every run (its STAT4 build looks at bound values), so single records never come from a join.
 import type Database from "better-sqlite3";
-import type { AclEntry, AclRule, Attr, CounterName, Dentry, DirStat, Ino, Name, Quota, Session } from "../types.ts";
+import type {
+  AclEntry,
+  AclRule,
+  Attr,
+  CounterName,
+  Dentry,
+  DirStat,
+  Ino,
+  Name,
+  Quota,
+  Session,
+} from "../types.ts";
 import {
-  attrOf, attrOfWide, type Bound, boundIno, boundName, folded, isAscii, isWide, nameOf, type Row, selectAttr,
+  attrOf,
+  attrOfWide,
+  type Bound,
+  boundIno,
+  boundName,
+  folded,
+  isAscii,
+  isWide,
+  nameOf,
+  type Row,
+  selectAttr,
 } from "./rows.ts";
 
 type Statement = Database.Statement<Bound[], Row>;
@@ -42,16 +63,26 @@ export class SqliteReads {
     this.#attrWide = raw(attr).safeIntegers();
     this.#dentry = raw(`SELECT ${folded("inode")},type FROM ${p}edge WHERE parent=? AND name=?`);
     this.#hasDentries = raw(`SELECT 1 FROM ${p}edge WHERE parent=? LIMIT 1`);
-    this.#parents = raw(`SELECT ${folded("parent")},count(*) FROM ${p}edge WHERE inode=? GROUP BY 1`);
+    this.#parents = raw(
+      `SELECT ${folded("parent")},count(*) FROM ${p}edge WHERE inode=? GROUP BY 1`,
+    );
     this.#symlink = raw(`SELECT CAST(target AS BLOB) FROM ${p}symlink WHERE inode=?`);
-    this.#xattr = raw(`SELECT CAST(value AS BLOB) FROM ${p}xattr WHERE inode=? AND name=CAST(? AS TEXT)`);
+    this.#xattr = raw(
+      `SELECT CAST(value AS BLOB) FROM ${p}xattr WHERE inode=? AND name=CAST(? AS TEXT)`,
+    );
     this.#xattrNames = raw(`SELECT CAST(name AS BLOB) FROM ${p}xattr WHERE inode=? ORDER BY name`);
     this.#chunk = raw(`SELECT CAST(slices AS BLOB) FROM ${p}chunk WHERE inode=? AND indx=?`);
-    this.#chunkIndexes = raw(`SELECT indx FROM ${p}chunk WHERE inode=? AND indx BETWEEN ? AND ? ORDER BY indx`);
+    this.#chunkIndexes = raw(
+      `SELECT indx FROM ${p}chunk WHERE inode=? AND indx BETWEEN ? AND ? ORDER BY indx`,
+    );
     this.#sliceRefs = raw(`SELECT refs FROM ${p}chunk_ref WHERE chunkid=?`);
     this.#sustained = raw(`SELECT 1 FROM ${p}sustained WHERE sid=? AND inode=?`);
-    this.#dirStat = raw(`SELECT data_length,used_space,used_inodes FROM ${p}dir_stats WHERE inode=?`);
-    this.#dirQuota = raw(`SELECT max_space,max_inodes,used_space,used_inodes FROM ${p}dir_quota WHERE inode=?`);
+    this.#dirStat = raw(
+      `SELECT data_length,used_space,used_inodes FROM ${p}dir_stats WHERE inode=?`,
+    );
+    this.#dirQuota = raw(
+      `SELECT max_space,max_inodes,used_space,used_inodes FROM ${p}dir_quota WHERE inode=?`,
+    );
     this.#counter = raw(`SELECT value FROM ${p}counter WHERE name=?`);
     const rule = "ifnull(owner,0),ifnull(`group`,0),ifnull(mask,0),ifnull(other,0)";
     this.#acl = raw(`SELECT ${rule},named_users,named_groups FROM ${p}acl WHERE id=?`);
@@ -71,7 +102,9 @@ export class SqliteReads {
   }
 
   dentry(parent: Ino, name: Name): Dentry | undefined {
-    const row = this.#dentry.get(boundIno(parent), boundName(name)) as readonly number[] | undefined;
+    const row = this.#dentry.get(boundIno(parent), boundName(name)) as
+      | readonly number[]
+      | undefined;
     return row === undefined ? undefined : { ino: row[0] as number, type: row[1] as number };
   }
 
@@ -135,13 +168,34 @@ export class SqliteReads {
   acl(id: number): AclRule | undefined {
     const row = this.#acl.get(id);
     if (row === undefined) return undefined;
-    const [owner, group, mask, other, users, groups] = row as [number, number, number, number, unknown, unknown];
-    return { owner, group, mask, other, namedUsers: aclEntries(users), namedGroups: aclEntries(groups) };
+    const [owner, group, mask, other, users, groups] = row as [
+      number,
+      number,
+      number,
+      number,
+      unknown,
+      unknown,
+    ];
+    return {
+      owner,
+      group,
+      mask,
+      other,
+      namedUsers: aclEntries(users),
+      namedGroups: aclEntries(groups),
+    };
   }
 
   aclId(rule: AclRule): number | undefined {
     const { owner, group, mask, other, namedUsers, namedGroups } = rule;
-    const row = this.#aclId.get(owner, group, mask, other, aclBytes(namedUsers), aclBytes(namedGroups));
+    const row = this.#aclId.get(
+      owner,
+      group,
+      mask,
+      other,
+      aclBytes(namedUsers),
+      aclBytes(namedGroups),
+    );
     return row?.[0] as number | undefined;
   }
 

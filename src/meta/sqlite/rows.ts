@@ -32,8 +32,24 @@ export const isAscii = (text: string): boolean => !nonAscii.test(text);
 
 /** The columns of an Attr, in the order of `attrOf` and `boundAttr`. The times come first: see `isWide`. */
 const attrColumns = [
-  "atime", "mtime", "ctime", "length", "type", "mode", "uid", "gid", "nlink", "parent", "flags", "rdev",
-  "atimensec", "mtimensec", "ctimensec", "access_acl_id", "default_acl_id", "tier_id",
+  "atime",
+  "mtime",
+  "ctime",
+  "length",
+  "type",
+  "mode",
+  "uid",
+  "gid",
+  "nlink",
+  "parent",
+  "flags",
+  "rdev",
+  "atimensec",
+  "mtimensec",
+  "ctimensec",
+  "access_acl_id",
+  "default_acl_id",
+  "tier_id",
 ] as const;
 export const ATTR_COLUMNS: string = attrColumns.join(",");
 export const ATTR_COUNT: number = attrColumns.length;

@@ -5,7 +5,17 @@ import type { DentryRow, LockRow, PlockRow } from "../store.ts";
 import type { Attr, Delfile, Delslices, Ino, Name, Session } from "../types.ts";
 import { sessionOf } from "./reads.ts";
 import {
-  attrOf, attrOfWide, type Bound, boundIno, boundName, folded, isAscii, isWide, nameOf, type Row, selectAttr,
+  attrOf,
+  attrOfWide,
+  type Bound,
+  boundIno,
+  boundName,
+  folded,
+  isAscii,
+  isWide,
+  nameOf,
+  type Row,
+  selectAttr,
 } from "./rows.ts";
 
 type Statement = Database.Statement<Bound[], Row>;
@@ -38,7 +48,9 @@ export class SqliteScans {
     this.#attrWide = raw(`SELECT ${selectAttr("")} FROM ${p}node WHERE inode=?`).safeIntegers();
     this.#nameBytes = raw(`SELECT name FROM ${p}edge WHERE id=?`);
     this.#sessions = raw(`SELECT sid,expire,CAST(info AS TEXT) FROM ${p}session2 ORDER BY sid`);
-    this.#sustained = raw(`SELECT ${folded("inode")} FROM ${p}sustained WHERE sid=? ORDER BY inode LIMIT ?`);
+    this.#sustained = raw(
+      `SELECT ${folded("inode")} FROM ${p}sustained WHERE sid=? ORDER BY inode LIMIT ?`,
+    );
     this.#delfiles = raw(
       `SELECT ${folded("inode")},length,expire FROM ${p}delfile WHERE expire<? ORDER BY expire,inode LIMIT ?`,
     );
@@ -50,13 +62,26 @@ export class SqliteScans {
       `SELECT indx,CAST(slices AS BLOB) FROM ${p}chunk WHERE inode=? AND indx>=? ORDER BY indx LIMIT ?`,
     );
     // Owners are unsigned 64-bit numbers stored by bit pattern.
-    this.#flocks = raw(`SELECT inode,owner,ltype FROM ${p}flock WHERE sid=? ORDER BY id`).safeIntegers();
-    this.#plocks = raw(`SELECT inode,owner,CAST(records AS BLOB) FROM ${p}plock WHERE sid=? ORDER BY id`).safeIntegers();
+    this.#flocks = raw(
+      `SELECT inode,owner,ltype FROM ${p}flock WHERE sid=? ORDER BY id`,
+    ).safeIntegers();
+    this.#plocks = raw(
+      `SELECT inode,owner,CAST(records AS BLOB) FROM ${p}plock WHERE sid=? ORDER BY id`,
+    ).safeIntegers();
   }
 
-  dentries(dir: Ino, after: Name | undefined, limit: number, withAttrs: boolean): readonly DentryRow[] {
+  dentries(
+    dir: Ino,
+    after: Name | undefined,
+    limit: number,
+    withAttrs: boolean,
+  ): readonly DentryRow[] {
     const statement = withAttrs ? this.#dentriesWithAttrs : this.#dentries;
-    const rows = statement.all(boundIno(dir), after === undefined ? NO_BYTES : boundName(after), limit);
+    const rows = statement.all(
+      boundIno(dir),
+      after === undefined ? NO_BYTES : boundName(after),
+      limit,
+    );
     return rows.map((row) => {
       const name = this.#name(row);
       const ino = row[1] as number;
@@ -90,12 +115,20 @@ export class SqliteScans {
   }
 
   delfiles(before: number, limit: number): readonly Delfile[] {
-    const rows = this.#delfiles.all(before, limit) as unknown as (readonly [number, number, number])[];
+    const rows = this.#delfiles.all(before, limit) as unknown as (readonly [
+      number,
+      number,
+      number,
+    ])[];
     return rows.map(([ino, length, expire]) => ({ ino, length, expire }));
   }
 
   delslices(before: number, limit: number): readonly Delslices[] {
-    const rows = this.#delslices.all(before, limit) as unknown as (readonly [number, number, Buffer])[];
+    const rows = this.#delslices.all(before, limit) as unknown as (readonly [
+      number,
+      number,
+      Buffer,
+    ])[];
     return rows.map(([id, deleted, items]) => ({ id, deleted, slices: sliceItems(items) }));
   }
 
@@ -104,18 +137,38 @@ export class SqliteScans {
     return rows.map(([id, size]) => ({ id, size }));
   }
 
-  chunks(ino: Ino, first: number, limit: number): readonly { readonly index: number; readonly records: Uint8Array }[] {
-    const rows = this.#chunks.all(boundIno(ino), first, limit) as unknown as (readonly [number, Buffer])[];
+  chunks(
+    ino: Ino,
+    first: number,
+    limit: number,
+  ): readonly { readonly index: number; readonly records: Uint8Array }[] {
+    const rows = this.#chunks.all(boundIno(ino), first, limit) as unknown as (readonly [
+      number,
+      Buffer,
+    ])[];
     return rows.map(([index, records]) => ({ index, records }));
   }
 
-  locks(sid: number): { readonly flocks: readonly LockRow[]; readonly plocks: readonly PlockRow[] } {
+  locks(sid: number): {
+    readonly flocks: readonly LockRow[];
+    readonly plocks: readonly PlockRow[];
+  } {
     const flocks = this.#flocks.all(sid) as unknown as (readonly [bigint, bigint, bigint])[];
     const plocks = this.#plocks.all(sid) as unknown as (readonly [bigint, bigint, Buffer])[];
     const owner = (stored: bigint): bigint => BigInt.asUintN(64, stored);
     return {
-      flocks: flocks.map(([ino, o, type]) => ({ ino: Number(ino), sid, owner: owner(o), type: type === 87n ? "W" : "R" })),
-      plocks: plocks.map(([ino, o, records]) => ({ ino: Number(ino), sid, owner: owner(o), records })),
+      flocks: flocks.map(([ino, o, type]) => ({
+        ino: Number(ino),
+        sid,
+        owner: owner(o),
+        type: type === 87n ? "W" : "R",
+      })),
+      plocks: plocks.map(([ino, o, records]) => ({
+        ino: Number(ino),
+        sid,
+        owner: owner(o),
+        records,
+      })),
     };
   }
 }

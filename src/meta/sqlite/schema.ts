@@ -25,73 +25,120 @@ interface Table {
 }
 
 const tables: readonly Table[] = [
-  { name: "setting", needed: true, columns: columns("`name` TEXT PRIMARY KEY NOT NULL", "value TEXT") },
+  {
+    name: "setting",
+    needed: true,
+    columns: columns("`name` TEXT PRIMARY KEY NOT NULL", "value TEXT"),
+  },
   { name: "counter", needed: true, columns: columns("`name` TEXT PRIMARY KEY NOT NULL", "value") },
   {
-    name: "edge", needed: true,
+    name: "edge",
+    needed: true,
     columns: columns(ID, "parent", "name BLOB", "inode", "type"),
     indexes: ["UQE edge parent,name", "IDX inode inode"],
   },
   {
-    name: "node", needed: true,
+    name: "node",
+    needed: true,
     columns: columns(
-      INODE, "type", "flags", "mode", "uid", "gid", "atime", "mtime", "ctime",
-      "atimensec INTEGER DEFAULT 0 NOT NULL", "mtimensec INTEGER DEFAULT 0 NOT NULL",
-      "ctimensec INTEGER DEFAULT 0 NOT NULL", "nlink", "length", "rdev INTEGER NULL",
-      "parent INTEGER NULL", "access_acl_id INTEGER NULL", "default_acl_id INTEGER NULL",
+      INODE,
+      "type",
+      "flags",
+      "mode",
+      "uid",
+      "gid",
+      "atime",
+      "mtime",
+      "ctime",
+      "atimensec INTEGER DEFAULT 0 NOT NULL",
+      "mtimensec INTEGER DEFAULT 0 NOT NULL",
+      "ctimensec INTEGER DEFAULT 0 NOT NULL",
+      "nlink",
+      "length",
+      "rdev INTEGER NULL",
+      "parent INTEGER NULL",
+      "access_acl_id INTEGER NULL",
+      "default_acl_id INTEGER NULL",
       "tier_id INTEGER NULL",
     ),
   },
   { name: "symlink", needed: true, columns: columns(INODE, "target BLOB") },
   {
-    name: "xattr", needed: true,
-    columns: columns(ID, "inode", "name TEXT", "value BLOB"), indexes: ["UQE name inode,name"],
+    name: "xattr",
+    needed: true,
+    columns: columns(ID, "inode", "name TEXT", "value BLOB"),
+    indexes: ["UQE name inode,name"],
   },
   {
-    name: "chunk", needed: true,
-    columns: columns(ID, "inode", "indx", "slices BLOB"), indexes: ["UQE chunk inode,indx"],
+    name: "chunk",
+    needed: true,
+    columns: columns(ID, "inode", "indx", "slices BLOB"),
+    indexes: ["UQE chunk inode,indx"],
   },
   {
-    name: "chunk_ref", needed: true,
-    columns: columns("`chunkid` INTEGER PRIMARY KEY NOT NULL", "size", "refs"), indexes: ["IDX refs refs"],
+    name: "chunk_ref",
+    needed: true,
+    columns: columns("`chunkid` INTEGER PRIMARY KEY NOT NULL", "size", "refs"),
+    indexes: ["IDX refs refs"],
   },
   {
-    name: "delslices", needed: true,
+    name: "delslices",
+    needed: true,
     columns: columns("`chunkid` INTEGER PRIMARY KEY NOT NULL", "deleted", "slices BLOB"),
   },
   {
-    name: "session2", needed: true,
+    name: "session2",
+    needed: true,
     columns: columns("`sid` INTEGER PRIMARY KEY NOT NULL", "expire", "info BLOB NULL"),
   },
   {
-    name: "sustained", needed: true,
-    columns: columns(ID, "sid", "inode"), indexes: ["UQE sustained sid,inode"],
+    name: "sustained",
+    needed: true,
+    columns: columns(ID, "sid", "inode"),
+    indexes: ["UQE sustained sid,inode"],
   },
   { name: "delfile", needed: true, columns: columns(INODE, "length", "expire") },
   {
-    name: "flock", needed: true,
-    columns: columns(ID, "inode", "sid", "owner", "ltype"), indexes: ["UQE flock inode,sid,owner"],
+    name: "flock",
+    needed: true,
+    columns: columns(ID, "inode", "sid", "owner", "ltype"),
+    indexes: ["UQE flock inode,sid,owner"],
   },
   {
-    name: "plock", needed: true,
-    columns: columns(ID, "inode", "sid", "owner", "records BLOB"), indexes: ["UQE plock inode,sid,owner"],
+    name: "plock",
+    needed: true,
+    columns: columns(ID, "inode", "sid", "owner", "records BLOB"),
+    indexes: ["UQE plock inode,sid,owner"],
   },
   {
-    name: "dir_quota", needed: true,
+    name: "dir_quota",
+    needed: true,
     columns: columns(INODE, "max_space", "max_inodes", "used_space", "used_inodes"),
   },
   {
-    name: "user_group_quota", needed: false,
-    columns: `${columns("qtype", "qkey", "max_space", "max_inodes", "used_space", "used_inodes")}` +
+    name: "user_group_quota",
+    needed: false,
+    columns:
+      columns("qtype", "qkey", "max_space", "max_inodes", "used_space", "used_inodes") +
       ", PRIMARY KEY ( `qtype`,`qkey` )",
   },
-  { name: "dir_stats", needed: true, columns: columns(INODE, "data_length", "used_space", "used_inodes") },
+  {
+    name: "dir_stats",
+    needed: true,
+    columns: columns(INODE, "data_length", "used_space", "used_inodes"),
+  },
   { name: "detached_node", needed: false, columns: columns(INODE, "added") },
   {
-    name: "acl", needed: true,
+    name: "acl",
+    needed: true,
     columns: columns(
-      ID, "owner INTEGER NULL", "group INTEGER NULL", "mask INTEGER NULL", "other INTEGER NULL",
-      "named_users BLOB NULL", "named_groups BLOB NULL",
+      ID,
+      "owner INTEGER NULL",
+      "group INTEGER NULL",
+      "mask INTEGER NULL",
+      "other INTEGER NULL",
+      "named_users BLOB NULL",
+      "named_groups BLOB NULL",
     ),
   },
   { name: "delegation_token", needed: false, columns: columns(ID, "token BLOB NULL") },
@@ -103,10 +150,15 @@ function statementsOf(table: Table, prefix: string): string[] {
   const made = [`CREATE TABLE IF NOT EXISTS \`${name}\` (${table.columns})`];
   for (const index of table.indexes ?? []) {
     const [kind, short, fields = ""] = index.split(" ");
-    const quoted = fields.split(",").map((field) => `\`${field}\``).join(",");
+    const quoted = fields
+      .split(",")
+      .map((field) => `\`${field}\``)
+      .join(",");
     const unique = kind === "UQE" ? "UNIQUE INDEX" : "INDEX";
     // sqlite_master keeps the text without IF NOT EXISTS.
-    made.push(`CREATE ${unique} IF NOT EXISTS \`${kind}_${name}_${short}\` ON \`${name}\` (${quoted})`);
+    made.push(
+      `CREATE ${unique} IF NOT EXISTS \`${kind}_${name}_${short}\` ON \`${name}\` (${quoted})`,
+    );
   }
   return made;
 }
@@ -133,7 +185,9 @@ export function missingPart(db: Database.Database, prefix: string): string | und
 }
 
 export function hasTable(db: Database.Database, name: string): boolean {
-  return db.prepare("SELECT 1 FROM sqlite_master WHERE type='table' AND name=?").get(name) !== undefined;
+  return (
+    db.prepare("SELECT 1 FROM sqlite_master WHERE type='table' AND name=?").get(name) !== undefined
+  );
 }
 
 /** The `table_prefix` of an address as JuiceFS applies it: X becomes jfs_X_. */
@@ -141,7 +195,9 @@ export function tablePrefix(given: string | undefined): string {
   if (given === undefined || given === "") return "jfs_";
   // It becomes part of statements; JuiceFS would fail later and worse.
   if (!/^[A-Za-z0-9_]{1,64}$/.test(given)) {
-    throw new Error(`table_prefix "${given}" is not usable: take letters, digits and underscores only`);
+    throw new Error(
+      `table_prefix "${given}" is not usable: take letters, digits and underscores only`,
+    );
   }
   return `jfs_${given}_`;
 }

@@ -11,7 +11,7 @@ import { codeOf, isBusy, sqliteFault } from "./connection.ts";
 import type { SqliteTxn } from "./txn.ts";
 import { WriteQueue } from "./write-queue.ts";
 
-type Statement = Database.Statement<[], unknown>;
+type Statement = Database.Statement<[]>;
 
 export interface TransactionEvents {
   /** A transaction with this many mutations has been committed. */
@@ -31,6 +31,8 @@ export class Transactions {
   readonly #commit: Statement;
   readonly #rollback: Statement;
   readonly #dataVersion: Statement;
+  /** Changes nothing, but SQLite takes the write lock for it. */
+  readonly #lock: Statement;
   readonly #queue: WriteQueue;
   #open: "none" | "read" | "write" = "none";
   #isTurn = false;
@@ -38,16 +40,17 @@ export class Transactions {
   #lost: unknown = undefined;
   #version = -1;
 
-  constructor(db: Database.Database, tx: SqliteTxn, events: TransactionEvents) {
+  constructor(db: Database.Database, prefix: string, tx: SqliteTxn, events: TransactionEvents) {
     this.#db = db;
     this.#tx = tx;
     this.#events = events;
-    const prepare = (sql: string): Statement => db.prepare<[], unknown>(sql);
+    const prepare = (sql: string): Statement => db.prepare<[]>(sql);
     this.#begin = prepare("BEGIN");
     this.#beginImmediate = prepare("BEGIN IMMEDIATE");
     this.#commit = prepare("COMMIT");
     this.#rollback = prepare("ROLLBACK");
     this.#dataVersion = prepare("PRAGMA data_version").pluck();
+    this.#lock = prepare(`UPDATE ${prefix}counter SET value=value WHERE 0`);
     this.#queue = new WriteQueue(db.name, (bodies) => this.#runQueued(bodies));
   }
 
@@ -92,7 +95,8 @@ export class Transactions {
       if (this.#open === "read") this.#end();
       return this.#readLater(body);
     } finally {
-      if (this.#open === "read" && (!this.#isTurn || (!done && !this.#db.inTransaction))) this.#end();
+      if (this.#open === "read" && (!this.#isTurn || (!done && !this.#db.inTransaction)))
+        this.#end();
     }
   }
 
@@ -146,7 +150,7 @@ export class Transactions {
   /** False when another process is writing, or writers must wait. */
   #tryStart(): boolean {
     if (this.#events.mustWait()) return false;
-    if (this.#open === "read") this.#end();
+    if (this.#open === "read" && this.#upgrade()) return true;
     try {
       this.#start("write");
       return true;
@@ -154,6 +158,20 @@ export class Transactions {
       if (this.#open !== "none") this.#end();
       if (isBusy(cause)) return false;
       throw sqliteFault(cause, "begin a transaction");
+    }
+  }
+
+  /** Makes a write transaction of the open read transaction when its snapshot is still the newest; else ends it. */
+  #upgrade(): boolean {
+    try {
+      this.#lock.run();
+      this.#open = "write";
+      return true;
+    } catch (cause) {
+      this.#end();
+      if (!isBusy(cause)) throw sqliteFault(cause, "begin a transaction");
+      // Another's commit came after our snapshot, or he is writing now: BEGIN IMMEDIATE tells which.
+      return false;
     }
   }
 
@@ -197,9 +215,14 @@ export class Transactions {
   #loseTurn(cause: unknown): unknown {
     this.#end();
     const written = "a body threw after it had written";
-    const bug = isFsError(cause) || cause instanceof AssertionError ? new AssertionError(`${written}: ${String(cause)}`) : cause;
+    const bug =
+      isFsError(cause) || cause instanceof AssertionError
+        ? new AssertionError(`${written}: ${String(cause)}`)
+        : cause;
     const known = sqliteFault(bug, "change metadata");
-    this.#lost = isFsError(known) ? known : fault(EIO, "change metadata", { cause: known, hint: `this is a bug: ${written}` });
+    this.#lost = isFsError(known)
+      ? known
+      : fault(EIO, "change metadata", { cause: known, hint: `this is a bug: ${written}` });
     return this.#lost;
   }
 
@@ -269,6 +292,9 @@ function runEffect(effect: () => void): void {
     effect();
   } catch (cause) {
     // The commit stands, so its answers must not fail.
-    log("error", `an effect of a committed transaction threw: ${cause instanceof Error ? cause.stack : String(cause)}`);
+    log(
+      "error",
+      `an effect of a committed transaction threw: ${cause instanceof Error ? cause.stack : String(cause)}`,
+    );
   }
 }

@@ -2,7 +2,17 @@
 // written yet. Attributes and sums are written once, just before COMMIT, however many bodies changed them.
 import type { Mutation } from "../mutation.ts";
 import { RecordingTxn } from "../recording-txn.ts";
-import type { AclRule, Attr, CounterName, Dentry, DirStat, Ino, Name, Quota, Session } from "../types.ts";
+import type {
+  AclRule,
+  Attr,
+  CounterName,
+  Dentry,
+  DirStat,
+  Ino,
+  Name,
+  Quota,
+  Session,
+} from "../types.ts";
 import type { DentryRow } from "../store.ts";
 import { AttrCache } from "./attr-cache.ts";
 import { Deltas } from "./deltas.ts";
@@ -28,7 +38,9 @@ export class SqliteTxn extends RecordingTxn {
   /** Writes what was kept back; the last step before COMMIT. */
   flush(): void {
     for (const [ino, attr] of this.#changed) {
-      this.#writes.apply(attr === undefined ? { kind: "deleteAttr", ino } : { kind: "putAttr", ino, attr });
+      this.#writes.apply(
+        attr === undefined ? { kind: "deleteAttr", ino } : { kind: "putAttr", ino, attr },
+      );
     }
     this.#changed.clear();
     this.#deltas.flush(this.#writes);
@@ -73,29 +85,25 @@ export class SqliteTxn extends RecordingTxn {
 
   protected override apply(m: Mutation): void {
     this.applied++;
-    switch (m.kind) {
-      case "putAttr":
-        this.#attrs.set(m.ino, m.attr);
-        this.#changed.set(m.ino, m.attr);
-        return;
-      case "deleteAttr":
-        this.#attrs.delete(m.ino);
-        this.#changed.set(m.ino, undefined);
-        return;
-      case "addCounter":
-        return this.#deltas.addCounter(m.name, m.delta);
-      case "putCounter":
-        this.#deltas.forgetCounter(m.name);
-        break;
-      case "addDirStat":
-        return this.#deltas.addDirStat(m.ino, m);
-      case "putDirStat":
-      case "deleteDirStat":
-        this.#deltas.forgetDirStat(m.ino);
-        break;
-      default:
-    }
+    if (this.#keepBack(m)) return;
+    if (m.kind === "putCounter") this.#deltas.forgetCounter(m.name);
+    else if (m.kind === "putDirStat" || m.kind === "deleteDirStat")
+      this.#deltas.forgetDirStat(m.ino);
     this.#writes.apply(m);
+  }
+
+  /** True for a change that is written by `flush`. */
+  #keepBack(m: Mutation): boolean {
+    if (m.kind === "putAttr") {
+      this.#attrs.set(m.ino, m.attr);
+      this.#changed.set(m.ino, m.attr);
+    } else if (m.kind === "deleteAttr") {
+      this.#attrs.delete(m.ino);
+      this.#changed.set(m.ino, undefined);
+    } else if (m.kind === "addCounter") this.#deltas.addCounter(m.name, m.delta);
+    else if (m.kind === "addDirStat") this.#deltas.addDirStat(m.ino, m);
+    else return false;
+    return true;
   }
 
   override load(): void {

@@ -54,7 +54,10 @@ export class WalSync {
       },
       (cause: unknown) => {
         this.#running = undefined;
-        throw fault(EIO, "sync metadata", { cause, hint: "the disk of the metadata database fails: look at its log" });
+        throw fault(EIO, "sync metadata", {
+          cause,
+          hint: "the disk of the metadata database fails: look at its log",
+        });
       },
     );
     this.#running = running;

@@ -93,7 +93,10 @@ export class WriteQueue {
     this.#pauseMs = Math.min(this.#pauseMs * 2, PAUSE_MS_MAX);
     if (performance.now() - this.#busySince > WARN_AFTER_MS) {
       this.#busySince = performance.now();
-      log("warn", `${this.#name}: another process has been writing for 10 s; ${this.#waiting.length} changes wait for it`);
+      log(
+        "warn",
+        `${this.#name}: another process has been writing for 10 s; ${this.#waiting.length} changes wait for it`,
+      );
     }
     this.#schedule();
   }

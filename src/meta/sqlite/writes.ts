@@ -8,8 +8,24 @@ type Of<K extends MutationKind> = Extract<Mutation, { readonly kind: K }>;
 type Statement = Database.Statement<Bound[]>;
 
 const ATTR_FIELDS = [
-  "type", "flags", "mode", "uid", "gid", "atime", "mtime", "ctime", "atimensec", "mtimensec", "ctimensec",
-  "nlink", "length", "rdev", "parent", "access_acl_id", "default_acl_id", "tier_id",
+  "type",
+  "flags",
+  "mode",
+  "uid",
+  "gid",
+  "atime",
+  "mtime",
+  "ctime",
+  "atimensec",
+  "mtimensec",
+  "ctimensec",
+  "nlink",
+  "length",
+  "rdev",
+  "parent",
+  "access_acl_id",
+  "default_acl_id",
+  "tier_id",
 ];
 
 // Upserts keep a row's id, as JuiceFS's updates do; REPLACE would give it a new one.
@@ -57,74 +73,97 @@ type Verb = keyof ReturnType<typeof writeSql>;
 
 /** Bytes to bind: better-sqlite3 takes Buffers only. */
 function buffer(bytes: Uint8Array): Buffer {
-  return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  return Buffer.isBuffer(bytes)
+    ? bytes
+    : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
+
+type Statements = Readonly<Record<Verb, Statement>>;
+
+/** Each kind of mutation by name; `addParent` does nothing, since parents are read from the dentries. */
+const meaning: { readonly [K in MutationKind]: (s: Statements, m: Of<K>) => void } = {
+  putAttr: (s, m) => putAttr(s.putAttr, m),
+  deleteAttr: (s, m) => void s.deleteAttr.run(boundIno(m.ino)),
+  putDentry: (s, { parent, name, dentry }) =>
+    void s.putDentry.run(boundIno(parent), boundName(name), boundIno(dentry.ino), dentry.type),
+  deleteDentry: (s, m) => void s.deleteDentry.run(boundIno(m.parent), boundName(m.name)),
+  addParent: () => undefined,
+  putSymlink: (s, m) => void s.putSymlink.run(boundIno(m.ino), boundName(m.target)),
+  deleteSymlink: (s, m) => void s.deleteSymlink.run(boundIno(m.ino)),
+  putXattr: (s, m) => void s.putXattr.run(boundIno(m.ino), boundText(m.name), buffer(m.value)),
+  deleteXattr: (s, m) => void s.deleteXattr.run(boundIno(m.ino), boundText(m.name)),
+  deleteXattrs: (s, m) => void s.deleteXattrs.run(boundIno(m.ino)),
+  appendSlices: (s, m) => void s.appendSlices.run(boundIno(m.ino), m.index, buffer(m.records)),
+  putChunk: (s, m) => void s.putChunk.run(boundIno(m.ino), m.index, buffer(m.records)),
+  deleteChunk: (s, m) => void s.deleteChunk.run(boundIno(m.ino), m.index),
+  addSliceRef: (s, m) => void s.addSliceRef.run(m.id, m.size, m.delta),
+  deleteSliceRef: (s, m) => void s.deleteSliceRef.run(m.id),
+  putSustained: (s, m) => void s.putSustained.run(m.sid, boundIno(m.ino)),
+  deleteSustained: (s, m) => void s.deleteSustained.run(m.sid, boundIno(m.ino)),
+  putDelfile: (s, m) => void s.putDelfile.run(boundIno(m.ino), m.length, m.expire),
+  deleteDelfile: (s, m) => void s.deleteDelfile.run(boundIno(m.ino)),
+  putDelslices: (s, m) => void s.putDelslices.run(m.id, m.deleted, buffer(m.items)),
+  deleteDelslices: (s, m) => void s.deleteDelslices.run(m.id),
+  addDirStat: (s, m) => void s.addDirStat.run(m.length, m.space, m.inodes, boundIno(m.ino)),
+  putDirStat: (s, m) => void s.putDirStat.run(boundIno(m.ino), m.length, m.space, m.inodes),
+  deleteDirStat: (s, m) => void s.deleteDirStat.run(boundIno(m.ino)),
+  deleteDirQuota: (s, m) => void s.deleteDirQuota.run(boundIno(m.ino)),
+  addCounter: (s, m) => void s.addCounter.run(m.name, m.delta),
+  putCounter: (s, m) => void s.putCounter.run(m.name, m.value),
+  putAcl: (s, m) => putAcl(s.putAcl, m),
+  putSession: (s, m) => void s.putSession.run(m.sid, m.expire, Buffer.from(m.info, "utf8")),
+  deleteSession: (s, m) => void s.deleteSession.run(m.sid),
+  deleteLocks: (s, m) => {
+    s.deleteFlocks.run(m.sid);
+    s.deletePlocks.run(m.sid);
+  },
+  putSetting: (s, m) => void s.putSetting.run(m.value),
+};
 
 /** Applies mutations on one connection, inside the transaction that the caller has open. */
 export class SqliteWrites {
-  readonly #do: Readonly<Record<Verb, Statement>>;
+  readonly #statements: Statements;
 
   constructor(db: Database.Database, prefix: string) {
-    const prepared = Object.entries(writeSql(prefix)).map(([verb, sql]) => [verb, db.prepare<Bound[]>(sql)]);
-    this.#do = Object.fromEntries(prepared) as Record<Verb, Statement>;
+    const prepared = Object.entries(writeSql(prefix)).map(([verb, sql]) => [
+      verb,
+      db.prepare<Bound[]>(sql),
+    ]);
+    this.#statements = Object.fromEntries(prepared) as Statements;
   }
 
-  apply(m: Mutation): void {
-    const s = this.#do;
-    switch (m.kind) {
-      case "putAttr": return this.#putAttr(m);
-      case "deleteAttr": return run(s.deleteAttr, boundIno(m.ino));
-      case "putDentry": return run(s.putDentry, boundIno(m.parent), boundName(m.name), boundIno(m.dentry.ino), m.dentry.type);
-      case "deleteDentry": return run(s.deleteDentry, boundIno(m.parent), boundName(m.name));
-      case "addParent": return; // Parents are read from the dentries.
-      case "putSymlink": return run(s.putSymlink, boundIno(m.ino), boundName(m.target));
-      case "deleteSymlink": return run(s.deleteSymlink, boundIno(m.ino));
-      case "putXattr": return run(s.putXattr, boundIno(m.ino), boundText(m.name), buffer(m.value));
-      case "deleteXattr": return run(s.deleteXattr, boundIno(m.ino), boundText(m.name));
-      case "deleteXattrs": return run(s.deleteXattrs, boundIno(m.ino));
-      case "appendSlices": return run(s.appendSlices, boundIno(m.ino), m.index, buffer(m.records));
-      case "putChunk": return run(s.putChunk, boundIno(m.ino), m.index, buffer(m.records));
-      case "deleteChunk": return run(s.deleteChunk, boundIno(m.ino), m.index);
-      case "addSliceRef": return run(s.addSliceRef, m.id, m.size, m.delta);
-      case "deleteSliceRef": return run(s.deleteSliceRef, m.id);
-      case "putSustained": return run(s.putSustained, m.sid, boundIno(m.ino));
-      case "deleteSustained": return run(s.deleteSustained, m.sid, boundIno(m.ino));
-      case "putDelfile": return run(s.putDelfile, boundIno(m.ino), m.length, m.expire);
-      case "deleteDelfile": return run(s.deleteDelfile, boundIno(m.ino));
-      case "putDelslices": return run(s.putDelslices, m.id, m.deleted, buffer(m.items));
-      case "deleteDelslices": return run(s.deleteDelslices, m.id);
-      case "addDirStat": return run(s.addDirStat, m.length, m.space, m.inodes, boundIno(m.ino));
-      case "putDirStat": return run(s.putDirStat, boundIno(m.ino), m.length, m.space, m.inodes);
-      case "deleteDirStat": return run(s.deleteDirStat, boundIno(m.ino));
-      case "deleteDirQuota": return run(s.deleteDirQuota, boundIno(m.ino));
-      case "addCounter": return run(s.addCounter, m.name, m.delta);
-      case "putCounter": return run(s.putCounter, m.name, m.value);
-      case "putAcl": return this.#putAcl(m);
-      case "putSession": return run(s.putSession, m.sid, m.expire, Buffer.from(m.info, "utf8"));
-      case "deleteSession": return run(s.deleteSession, m.sid);
-      case "deleteLocks":
-        run(s.deleteFlocks, m.sid);
-        return run(s.deletePlocks, m.sid);
-      case "putSetting": return run(s.putSetting, m.value);
-    }
-  }
-
-  #putAttr({ ino, attr: a }: Of<"putAttr">): void {
-    this.#do.putAttr.run(
-      boundIno(ino), a.type, a.flags, a.mode, a.uid, a.gid,
-      boundMicros(a.atime, a.atimensec), boundMicros(a.mtime, a.mtimensec), boundMicros(a.ctime, a.ctimensec),
-      boundRest(a.atime, a.atimensec), boundRest(a.mtime, a.mtimensec), boundRest(a.ctime, a.ctimensec),
-      a.nlink, a.length, a.rdev, boundIno(a.parent), a.accessAcl, a.defaultAcl, a.tier,
-    );
-  }
-
-  #putAcl({ id, rule: r }: Of<"putAcl">): void {
-    const users = aclBytes(r.namedUsers);
-    const groups = aclBytes(r.namedGroups);
-    this.#do.putAcl.run(id, r.owner, r.group, r.mask, r.other, users, groups);
+  apply(mutation: Mutation): void {
+    const change = meaning[mutation.kind] as (s: Statements, m: Mutation) => void;
+    change(this.#statements, mutation);
   }
 }
 
-function run(statement: Statement, ...values: readonly Bound[]): void {
-  statement.run(...values);
+function putAttr(statement: Statement, { ino, attr: a }: Of<"putAttr">): void {
+  statement.run(
+    boundIno(ino),
+    a.type,
+    a.flags,
+    a.mode,
+    a.uid,
+    a.gid,
+    boundMicros(a.atime, a.atimensec),
+    boundMicros(a.mtime, a.mtimensec),
+    boundMicros(a.ctime, a.ctimensec),
+    boundRest(a.atime, a.atimensec),
+    boundRest(a.mtime, a.mtimensec),
+    boundRest(a.ctime, a.ctimensec),
+    a.nlink,
+    a.length,
+    a.rdev,
+    boundIno(a.parent),
+    a.accessAcl,
+    a.defaultAcl,
+    a.tier,
+  );
+}
+
+function putAcl(statement: Statement, { id, rule: r }: Of<"putAcl">): void {
+  const users = aclBytes(r.namedUsers);
+  const groups = aclBytes(r.namedGroups);
+  statement.run(id, r.owner, r.group, r.mask, r.other, users, groups);
 }
