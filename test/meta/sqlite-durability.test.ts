@@ -125,6 +125,21 @@ test("a WAL at its limit is checkpointed even when little of it is new", async (
   await store[Symbol.asyncDispose]();
 });
 
+test("without its thread the WAL stays bounded all the same", async () => {
+  const path = await newVolume();
+  const store = openSqlite(path, { checkpoint: { startBytes: 64 << 10, limitBytes: 1 << 20 } });
+  // The thread cannot open what has no name any more; this connection still can use it.
+  fs.unlinkSync(path);
+  const value = Buffer.alloc(2000, 7);
+  for (let i = 0; i < 1500; i++) {
+    await store.write((tx) => tx.putXattr(1000 + i, "user.fill", value));
+    if (i % 100 === 0) await new Promise((resolve) => setTimeout(resolve, 1));
+  }
+  const { size } = fs.statSync(`${path}-wal`);
+  assert.ok(size < 6 << 20, `${size} bytes of WAL`);
+  await store[Symbol.asyncDispose]();
+});
+
 test("a failing hook stops the checkpoint, not the commits", async () => {
   const path = await newVolume();
   const store = openSqlite(path, {

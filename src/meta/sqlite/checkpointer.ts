@@ -19,6 +19,7 @@ export interface CheckpointOptions {
 /** Mutations between two looks at the size of the WAL; about half a MiB. */
 const LOOK_EVERY = 64;
 const RETRY_MS = 1000;
+const THREAD_RETRY_MS = 60_000;
 
 export class Checkpointer {
   readonly #path: string;
@@ -26,11 +27,14 @@ export class Checkpointer {
   readonly #limitFrames: number;
   readonly #before: (() => Promise<void>) | undefined;
   readonly #look: Database.Statement<[], [number, number, number]>;
+  readonly #passive: Database.Statement<[], [number, number, number]>;
   readonly #isIdle: () => boolean;
   #worker: Worker | undefined;
   #round: Promise<void> | undefined;
   #sinceLook = 0;
   #retryAt = 0;
+  /** The thread died; until then no other is started. */
+  #brokenUntil = 0;
   #isClosed = false;
   #isFull = false;
   /** Frames at which writers wait. */
@@ -45,6 +49,9 @@ export class Checkpointer {
     this.#fullAt = this.#limitFrames;
     this.#before = options.before;
     this.#look = db.prepare<[], [number, number, number]>("PRAGMA wal_checkpoint(NOOP)").raw();
+    this.#passive = db
+      .prepare<[], [number, number, number]>("PRAGMA wal_checkpoint(PASSIVE)")
+      .raw();
     this.#isIdle = isIdle;
   }
 
@@ -65,8 +72,10 @@ export class Checkpointer {
       this.#isFull = isFull;
       return;
     }
-    if ((!isFull && frames - moved < this.#startFrames) || performance.now() < this.#retryAt)
-      return;
+    const now = performance.now();
+    // Without the thread a round blocks the loop, so it waits for the limit.
+    const isDue = isFull || (frames - moved >= this.#startFrames && now >= this.#brokenUntil);
+    if (!isDue || now < this.#retryAt) return;
     this.#isFull = isFull;
     this.#round = this.#run().finally(() => (this.#round = undefined));
   }
@@ -97,6 +106,7 @@ export class Checkpointer {
       this.#fullAt = moved >= frames ? this.#limitFrames : frames + this.#limitFrames;
     } catch (cause) {
       // The data is safe in the WAL; only its length suffers. Try again, but not at every commit.
+      if (performance.now() < this.#brokenUntil) return;
       this.#retryAt = performance.now() + RETRY_MS;
       log(
         "warn",
@@ -109,7 +119,16 @@ export class Checkpointer {
 
   async #move(): Promise<CheckpointResult> {
     await this.#before?.();
-    const result = await this.#ask();
+    let result: CheckpointResult;
+    try {
+      if (performance.now() < this.#brokenUntil) throw new Error("there is no checkpoint thread");
+      result = await this.#ask();
+    } catch (cause) {
+      // Without the thread the WAL must stay bounded all the same, at the price of blocking the loop.
+      if (!this.#isFull || !this.#isIdle() || this.#isClosed) throw cause;
+      const [, frames, moved] = this.#passive.get() as [number, number, number];
+      result = { frames, moved };
+    }
     if (result.error !== undefined) throw new Error(result.error);
     return result;
   }
@@ -144,7 +163,9 @@ export class Checkpointer {
     });
     worker.on("error", (cause) => log("warn", `checkpoint thread: ${String(cause)}`));
     worker.on("exit", () => {
-      if (this.#worker === worker) this.#worker = undefined;
+      if (this.#worker !== worker) return;
+      this.#worker = undefined;
+      this.#brokenUntil = performance.now() + THREAD_RETRY_MS;
     });
     worker.unref();
     return worker;
