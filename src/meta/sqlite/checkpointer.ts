@@ -158,7 +158,7 @@ export class Checkpointer {
   #start(): Worker {
     const worker = new Worker(new URL("./checkpoint-worker.ts", import.meta.url), {
       workerData: { path: this.#path },
-      // No need to inherit the flags of a test runner or a debugger.
+      // The flags of the main thread (a test runner, an inspector) are not for this one.
       execArgv: [],
     });
     worker.on("error", (cause) => log("warn", `checkpoint thread: ${String(cause)}`));
