@@ -1,6 +1,6 @@
 // What format writes, to the byte of JuiceFS, and what opening refuses.
 import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import Database from "better-sqlite3";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
@@ -183,7 +183,11 @@ else {
   test(unwritable, async () => {
     const path = await newVolume();
     chmodSync(path, 0o444);
+    assert.throws(() => openSqlite(path), /check the rights of the file/);
+    chmodSync(path, 0o644);
+    chmodSync(dirname(path), 0o555);
     assert.throws(() => openSqlite(path), /check the rights/);
+    chmodSync(dirname(path), 0o755);
   });
 }
 

@@ -1,6 +1,6 @@
 // Opens the database of a volume the way JuiceFS does and says in one sentence why it cannot. Opening never makes a
 // database, except for `create`.
-import { statSync } from "node:fs";
+import { accessSync, constants, statSync } from "node:fs";
 import { dirname } from "node:path";
 import Database from "better-sqlite3";
 import { EIO, ENOSPC, EROFS, fault, type FsError, type FsFault } from "../../util/errno.ts";
@@ -50,6 +50,22 @@ function checkPath(path: string, create: boolean): void {
     throw new SqliteOpenError(`${path} is not a regular file: name a SQLite database`);
   if (found.size === 0 && !create) {
     throw new SqliteOpenError(`${path} is empty: make a volume there with jfs format`);
+  }
+  checkWritable(path);
+}
+
+/** SQLite would open a file that it may not write for reading, and fail at the first change. */
+function checkWritable(path: string): void {
+  try {
+    accessSync(path, constants.R_OK | constants.W_OK);
+  } catch (cause) {
+    const code = (cause as NodeJS.ErrnoException).code;
+    throw new SqliteOpenError(
+      code === "EROFS"
+        ? `${path} is on a read-only file system: remount it for writing`
+        : `${path} cannot be opened for writing: check the rights of the file, or run as its owner`,
+      { cause },
+    );
   }
 }
 
