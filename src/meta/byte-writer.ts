@@ -85,7 +85,7 @@ export class ByteReader {
   blob(): Uint8Array {
     const length = this.uint();
     if (this.#at + length > this.#bytes.length) throw new RangeError("the bytes end in a string");
-    const value = Uint8Array.prototype.slice.call(this.#bytes, this.#at, this.#at + length);
+    const value = Uint8Array.from(this.#bytes.subarray(this.#at, this.#at + length));
     this.#at += length;
     return value;
   }

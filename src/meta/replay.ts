@@ -31,6 +31,8 @@ export interface ReplayOptions {
   readonly clock?: () => Time;
   /** Receives the mutations of each commit, in order, once. */
   readonly recorder?: MutationRecorder;
+  /** Commits that may be refused before a body gives up with EAGAIN. */
+  readonly attemptsMax?: number;
 }
 
 const ATTEMPTS_MAX = 50;
@@ -43,6 +45,7 @@ export class ReplayRunner {
   readonly #server: RecordServer;
   readonly #clock: () => Time;
   readonly #recorder: MutationRecorder | undefined;
+  readonly #attemptsMax: number;
   /** Times a body ran, and times a commit was refused; for tests and tuning. */
   runs = 0;
   conflicts = 0;
@@ -51,6 +54,7 @@ export class ReplayRunner {
     this.#server = server;
     this.#clock = options.clock ?? wallClock;
     this.#recorder = options.recorder;
+    this.#attemptsMax = options.attemptsMax ?? ATTEMPTS_MAX;
   }
 
   read<T>(body: (tx: MetaRead) => T): Promise<T> {
@@ -62,7 +66,7 @@ export class ReplayRunner {
 
   async #run<T>(body: (tx: MetaTxn) => T): Promise<T> {
     const tx = new ReplayTxn(this.#clock());
-    for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
+    for (let attempt = 0; attempt < this.#attemptsMax; attempt++) {
       if (attempt > 0) await backOff(attempt);
       tx.forget();
       const outcome = await this.#settle(tx, body);
@@ -76,7 +80,7 @@ export class ReplayRunner {
       return outcome.value;
     }
     throw fault(EAGAIN, "commit", {
-      hint: `others changed the same records ${ATTEMPTS_MAX} times in a row`,
+      hint: `others changed the same records ${this.#attemptsMax} times in a row`,
       retryable: true,
     });
   }

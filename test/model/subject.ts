@@ -81,7 +81,7 @@ export function testFormat(trashDays: number, acls: boolean): Format {
 interface Opened {
   readonly store: MetaStore;
   readonly hasClock: boolean;
-  close(): Promise<void>;
+  readonly close: () => Promise<void>;
 }
 
 async function openStore(
@@ -109,8 +109,8 @@ const sqliteFile = join(import.meta.dirname, "../../src/meta/engines/sqlite.ts")
 export const hasSqlite = (): boolean => existsSync(sqliteFile);
 
 interface SqliteModule {
-  openSqlite(path: string): MetaStore;
-  formatVolume(path: string, format: Format): Promise<void>;
+  readonly openSqlite: (path: string) => MetaStore;
+  readonly formatVolume: (path: string, format: Format) => Promise<void>;
 }
 
 async function openSqliteStore(format: Format): Promise<Opened> {

@@ -98,6 +98,7 @@ function valueOf(r: MemoryRecords, key: RecordKey): unknown {
 export interface ReplayMemoryOptions extends ServerOptions {
   readonly clock?: () => Time;
   readonly recorder?: MutationRecorder;
+  readonly attemptsMax?: number;
 }
 
 export class ReplayMemoryStore implements MetaStore {
