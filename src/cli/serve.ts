@@ -6,11 +6,14 @@ import { log } from "../util/log.ts";
 import { EXIT_FAILURE } from "./command.ts";
 
 const stopSignals = ["SIGINT", "SIGTERM"] as const;
+// Ctrl-C under npm arrives twice: from the terminal and from npm.
+const SECOND_SIGNAL_MS = 1000;
 
 export class Serving {
   readonly mountPoint: string;
   #session: FuseSession | undefined;
-  #asked = 0;
+  /** When a signal first asked to stop; 0 = not yet. */
+  #askedAt = 0;
   #exitCode = 0;
 
   constructor(mountPoint: string) {
@@ -21,11 +24,12 @@ export class Serving {
    *  files are open; the second ends the connection at once. */
   async untilUnmounted(session: FuseSession): Promise<number> {
     this.#session = session;
-    if (this.#exitCode !== 0) session.close();
+    if (this.#exitCode !== 0) this.#endNow(session);
     const stop = (): void => {
-      this.#asked++;
-      if (this.#asked > 1) session.close();
-      else void this.#unmount();
+      const now = performance.now();
+      if (this.#askedAt === 0) void this.#unmount();
+      else if (now - this.#askedAt > SECOND_SIGNAL_MS) this.#endNow(session);
+      this.#askedAt ||= now;
     };
     // A closed terminal must not end a file system that others use.
     const ignore = (): void => undefined;
@@ -40,7 +44,13 @@ export class Serving {
   terminate(reason: string): void {
     log("error", `${reason}: stop serving ${this.mountPoint}`);
     this.#exitCode = EXIT_FAILURE;
-    this.#session?.close();
+    if (this.#session !== undefined) this.#endNow(this.#session);
+  }
+
+  #endNow(session: FuseSession): void {
+    session.close();
+    // Nobody answers there any more: take it out of the tree.
+    unmount(this.mountPoint, { lazy: true }).catch((e: Error) => log("debug", e.message));
   }
 
   async #unmount(): Promise<void> {

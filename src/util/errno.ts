@@ -108,7 +108,7 @@ export const EOPNOTSUPP: FsError = constant("EOPNOTSUPP", linux.EOPNOTSUPP);
 export const ESTALE: FsError = constant("ESTALE", linux.ESTALE);
 export const EDQUOT: FsError = constant("EDQUOT", linux.EDQUOT);
 
-/** Turns a Node.js system error (`code: "ENOSPC"`, …) into the matching constant; EIO when it has none. */
+/** Turns a Node.js system error (`code: "ENOSPC"`, ...) into the matching constant; EIO when it has none. */
 export function errnoOf(cause: unknown): FsError {
   if (cause instanceof FsError) return cause;
   const code = (cause as { code?: unknown } | null)?.code;
@@ -118,8 +118,40 @@ export function errnoOf(cause: unknown): FsError {
 
 const byCode: ReadonlyMap<string, FsError> = new Map(
   [
-    EPERM, ENOENT, EINTR, EIO, ENXIO, E2BIG, EBADF, EAGAIN, ENOMEM, EACCES, EBUSY, EEXIST, EXDEV,
-    ENODEV, ENOTDIR, EISDIR, EINVAL, ENFILE, ENOTTY, ETXTBSY, EFBIG, ENOSPC, EROFS, EMLINK, ERANGE,
-    EDEADLK, ENAMETOOLONG, ENOSYS, ENOTEMPTY, ELOOP, ENODATA, EOVERFLOW, EOPNOTSUPP, ESTALE, EDQUOT,
+    EPERM,
+    ENOENT,
+    EINTR,
+    EIO,
+    ENXIO,
+    E2BIG,
+    EBADF,
+    EAGAIN,
+    ENOMEM,
+    EACCES,
+    EBUSY,
+    EEXIST,
+    EXDEV,
+    ENODEV,
+    ENOTDIR,
+    EISDIR,
+    EINVAL,
+    ENFILE,
+    ENOTTY,
+    ETXTBSY,
+    EFBIG,
+    ENOSPC,
+    EROFS,
+    EMLINK,
+    ERANGE,
+    EDEADLK,
+    ENAMETOOLONG,
+    ENOSYS,
+    ENOTEMPTY,
+    ELOOP,
+    ENODATA,
+    EOVERFLOW,
+    EOPNOTSUPP,
+    ESTALE,
+    EDQUOT,
   ].map((e) => [e.code, e]),
 );

@@ -4,7 +4,11 @@ import { writeSync } from "node:fs";
 export type Level = "trace" | "debug" | "info" | "warn" | "error";
 const rank: Readonly<Record<Level, number>> = { trace: 0, debug: 1, info: 2, warn: 3, error: 4 };
 const shown: Readonly<Record<Level, string>> = {
-  trace: "TRACE", debug: "DEBUG", info: "INFO", warn: "WARNING", error: "ERROR",
+  trace: "TRACE",
+  debug: "DEBUG",
+  info: "INFO",
+  warn: "WARNING",
+  error: "ERROR",
 };
 
 let threshold = rank.info;

@@ -4,11 +4,17 @@
 export type MaybePromise<T> = T | Promise<T>;
 
 export function isPromise<T>(v: MaybePromise<T>): v is Promise<T> {
-  return typeof v === "object" && v !== null && typeof (v as { then?: unknown }).then === "function";
+  return (
+    typeof v === "object" && v !== null && typeof (v as { then?: unknown }).then === "function"
+  );
 }
 
 /** Calls `done` in this turn when the value is here, else when it arrives. */
-export function settle<T>(v: MaybePromise<T>, done: (v: T) => void, fail: (e: unknown) => void): void {
+export function settle<T>(
+  v: MaybePromise<T>,
+  done: (v: T) => void,
+  fail: (e: unknown) => void,
+): void {
   if (isPromise(v)) v.then(done, fail);
   else done(v);
 }

@@ -21,6 +21,7 @@ export function setNativeAddon(load: () => unknown): void {
 function locate(): string {
   const root = join(dirname(fileURLToPath(import.meta.url)), "..", "..");
   const file = join(root, "build", "out", "native", "jfs.node");
-  if (!existsSync(file)) throw new Error("the C addon is not built: run sh build/setup.sh in the checkout of jfs");
+  if (!existsSync(file))
+    throw new Error("the C addon is not built: run sh build/setup.sh in the checkout of jfs");
   return file;
 }

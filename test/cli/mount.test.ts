@@ -169,8 +169,12 @@ else {
         const file = join(home, "mnt/file");
         if (round === 1) writeFileSync(file, "kept");
         assert.is(readFileSync(file, "utf8"), "kept");
+        // As Ctrl-C under npm: once from the terminal, once from npm.
+        child.kill("SIGINT");
         child.kill("SIGINT");
         assert.is(await ended, 0, said);
+        assert.not.ok(isMounted(join(home, "mnt")));
+        assert.not.ok(existsSync(file));
       }
     }));
 }
