@@ -103,7 +103,7 @@ export class VfsCore implements WriterEvents {
   }
 
   writer(file: OpenFile): FileWriter {
-    file.writer ??= new FileWriter(file.ino, this.meta, this.chunks, this);
+    file.writer ??= new FileWriter(file.ino, this.meta, this.chunks, this, this.writers.room);
     return file.writer;
   }
 

@@ -117,7 +117,7 @@ export class DataOps {
 
   #write(file: OpenFile, offset: number, data: Uint8Array): MaybePromise<number> {
     const core = this.#core;
-    const taken = core.writers.write(core.writer(file), data, offset);
+    const taken = core.writer(file).write(data, offset);
     core.changes++;
     if (isPromise(taken)) return taken.then(() => data.length);
     return data.length;

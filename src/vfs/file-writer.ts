@@ -20,6 +20,7 @@ export class FileWriter {
   readonly #meta: MetaApi;
   readonly #chunks: ChunkStore;
   readonly #queue: SliceQueue;
+  readonly #room: () => Promise<void> | undefined;
   /** Where `#find` says the bytes go in the slice; below 0 = at its end. */
   #off = APART;
   #nextId: MaybePromise<number> | undefined;
@@ -28,7 +29,15 @@ export class FileWriter {
   /** Set while a write waits for a slice id or for room: later ones go behind it. */
   #waiting: Promise<void> | undefined;
 
-  constructor(ino: Ino, meta: MetaApi, chunks: ChunkStore, events: WriterEvents) {
+  /** `room` = undefined when the buffers have room for a write, else what to wait for before looking again. */
+  constructor(
+    ino: Ino,
+    meta: MetaApi,
+    chunks: ChunkStore,
+    events: WriterEvents,
+    room: () => Promise<void> | undefined,
+  ) {
+    this.#room = room;
     this.#meta = meta;
     this.#chunks = chunks;
     this.#queue = new SliceQueue(ino, meta, events);
@@ -59,31 +68,18 @@ export class FileWriter {
   /** Takes a copy of `data`, now or when all that is in the way is done. */
   write(data: Uint8Array, offset: number): MaybePromise<void> {
     if (offset + data.length > FILE_BYTES_MAX) throw EFBIG;
-    if (this.#waiting !== undefined) return this.writeAfter(undefined, data, offset);
-    const done = this.#putAll(data, offset);
-    if (done < data.length)
-      return this.#defer(this.#putRest(new Uint8Array(data.subarray(done)), offset + done));
-  }
-
-  /** Writes when `gate` lets it through; until then other writes wait, too. Copies `data` at once. */
-  writeAfter(
-    gate: (() => Promise<void>) | undefined,
-    data: Uint8Array,
-    offset: number,
-  ): Promise<void> {
+    let done = 0;
+    if (this.#waiting === undefined && this.#chunks.waitForRoom() === undefined) {
+      done = this.#putAll(data, offset);
+      if (done === data.length) return;
+    }
     // Not data.slice(): of a Buffer that would be a view.
-    const copy = new Uint8Array(data);
-    const before = this.#waiting;
-    const turn = async (): Promise<void> => {
-      // The failure of an earlier write is that writer's.
-      if (before !== undefined) await before.catch(() => {});
-      if (gate !== undefined) await gate();
-      await this.#putRest(copy, offset);
-    };
-    return this.#defer(turn());
+    return this.#writeLater(new Uint8Array(data.subarray(done)), offset + done);
   }
 
-  async #defer(work: Promise<void>): Promise<void> {
+  /** Writes when the writes before it are done; until it is, others wait, too. */
+  async #writeLater(data: Uint8Array, offset: number): Promise<void> {
+    const work = this.#putWhenPossible(this.#waiting, data, offset);
     this.#waiting = work;
     try {
       await work;
@@ -92,14 +88,21 @@ export class FileWriter {
     }
   }
 
-  async #putRest(data: Uint8Array, offset: number): Promise<void> {
-    let done = 0;
-    while (done < data.length) {
+  async #putWhenPossible(
+    before: Promise<void> | undefined,
+    data: Uint8Array,
+    offset: number,
+  ): Promise<void> {
+    // The failure of an earlier write is that writer's.
+    if (before !== undefined) await before.catch(() => {});
+    for (let done = 0; done < data.length;) {
       const pending = this.#nextId;
-      if (isPromise(pending ?? 0)) {
+      if (pending !== undefined && isPromise(pending)) {
         this.#nextId = undefined;
         this.#nextId = await pending;
       }
+      // Looked at again after each wait, and used at once: others wait for the same room.
+      for (let room = this.#room(); room !== undefined; room = this.#room()) await room;
       done += this.#putAll(done === 0 ? data : data.subarray(done), offset + done);
     }
   }

@@ -2,7 +2,6 @@
 // lies idle. The timer exists only while something is dirty.
 import type { ChunkStore } from "../chunk/store.ts";
 import type { Ino } from "../meta/types.ts";
-import type { MaybePromise } from "../util/maybe.ts";
 import type { FileWriter } from "./file-writer.ts";
 
 const TICK_MS = 1000;
@@ -38,21 +37,13 @@ export class Writers {
     this.#dirty.delete(ino);
   }
 
-  /** Writes now when there is room in the buffers, else as soon as there is. Never takes more memory than asked for. */
-  write(writer: FileWriter, data: Uint8Array, offset: number): MaybePromise<void> {
-    if (this.#chunks.waitForRoom() === undefined) return writer.write(data, offset);
-    return writer.writeAfter(() => this.#room(), data, offset);
-  }
-
-  async #room(): Promise<void> {
-    for (;;) {
-      const room = this.#chunks.waitForRoom();
-      if (room === undefined) return;
-      // Slices that nobody stores would hold their buffers for ever.
-      if (this.#storeOldest()) await new Promise((resume) => setImmediate(resume));
-      else await room;
-    }
-  }
+  /** Undefined when there is room for a write; else makes room, and says when to look again. */
+  readonly room: () => Promise<void> | undefined = (): Promise<void> | undefined => {
+    const room = this.#chunks.waitForRoom();
+    // Slices that nobody stores would hold their buffers for ever.
+    if (room === undefined || !this.#storeOldest()) return room;
+    return new Promise((resume) => setImmediate(resume));
+  };
 
   /** Begins to store the oldest open slices, up to half of what is buffered; false when there are none. */
   #storeOldest(): boolean {
