@@ -112,6 +112,8 @@ export class DataDeleter {
   /** Objects first, then the records that know them: a crash in between leaves a record to try again. */
   async removeSlices(slices: readonly DeadSlice[]): Promise<void> {
     if (this.#maxDeletes <= 0 || slices.length === 0) return;
+    // A power cut must not bring back a file whose objects are gone.
+    await this.#store.sync();
     const gone: DeadSlice[] = [];
     let next = 0;
     const work = async (): Promise<void> => {
