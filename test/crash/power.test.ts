@@ -4,7 +4,7 @@ import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "uvu";
-import { isMounted, Volume } from "../support/mount.ts";
+import { isMounted, until, Volume } from "../support/mount.ts";
 import { run, scratchDir } from "../support/run.ts";
 import { command, mountNeeds, registerIf, root } from "../support/volume-suite.ts";
 import { runRounds } from "./rounds.ts";
@@ -36,8 +36,11 @@ class Disk {
     await run(this.#shutdown, [this.path]);
   }
 
+  /** Threads of a killed process may still be on their way out. */
   async detach(): Promise<void> {
-    await run("umount", [this.path]);
+    const umount = (): boolean =>
+      spawnSync("umount", [this.path], { stdio: "ignore" }).status === 0;
+    await until("the disk is unmounted", umount);
   }
 
   remove(): void {
