@@ -33,7 +33,7 @@ export class UmountCommand extends JfsCommand {
         `${path} holds a ${entry.type} file system, no volume of jfs: use umount`,
       );
     }
-    const server = await watchLiveness(entry.device);
+    const server = await watchLiveness(entry.device, path);
     try {
       await unmount(path, { lazy: this.force });
     } catch (error) {
