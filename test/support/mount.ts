@@ -138,7 +138,9 @@ export class Volume {
   async remove(): Promise<void> {
     if (isMounted(this.root)) {
       await this.umount().catch((error: unknown) => {
-        console.error(String(error));
+        console.error(`${String(error)}\n${this.log()}`);
+        // After the last test nothing else would tell the runner.
+        process.once("exit", () => (process.exitCode = 1));
         abort(this.root);
       });
     }
