@@ -39,6 +39,8 @@ export async function watchLiveness(
 
 /** Resolves true when the process has ended, false when it has not within `timeoutMs`. */
 export async function waitForEnd(socket: Socket, timeoutMs: number): Promise<boolean> {
+  // It may have ended while the mount was taken down, before anybody waited.
+  if (socket.closed) return true;
   const ended = new Promise<boolean>((done) => {
     socket.resume();
     socket.on("error", () => undefined);
