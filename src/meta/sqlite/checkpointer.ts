@@ -20,6 +20,7 @@ export interface CheckpointOptions {
 const LOOK_EVERY = 64;
 const RETRY_MS = 1000;
 const THREAD_RETRY_MS = 60_000;
+const HOLD_MS_MAX = 5000;
 
 export class Checkpointer {
   readonly #path: string;
@@ -37,6 +38,7 @@ export class Checkpointer {
   #brokenUntil = 0;
   #isClosed = false;
   #isFull = false;
+  #waitUntil = 0;
   /** Frames at which writers wait. */
   #fullAt: number;
 
@@ -55,9 +57,9 @@ export class Checkpointer {
     this.#isIdle = isIdle;
   }
 
-  /** True while writers must wait for the round that runs. */
+  /** True while writers must wait for the round that runs; never for long, should the disk or the thread hang. */
   get isFull(): boolean {
-    return this.#isFull && this.#round !== undefined;
+    return this.#isFull && this.#round !== undefined && performance.now() < this.#waitUntil;
   }
 
   /** To be told after each commit, when no transaction is open. */
@@ -69,14 +71,14 @@ export class Checkpointer {
     const [, frames, moved] = this.#look.get() as [number, number, number];
     const isFull = frames >= this.#fullAt;
     if (this.#round !== undefined) {
-      this.#isFull = isFull;
+      if (isFull && !this.#isFull) this.#hold();
       return;
     }
     const now = performance.now();
     // Without the thread a round blocks the loop, so it waits for the limit.
     const isDue = isFull || (frames - moved >= this.#startFrames && now >= this.#brokenUntil);
     if (!isDue || now < this.#retryAt) return;
-    this.#isFull = isFull;
+    if (isFull) this.#hold();
     this.#round = this.#run().finally(() => (this.#round = undefined));
   }
 
@@ -99,7 +101,7 @@ export class Checkpointer {
       let { frames, moved } = await this.#move();
       if (this.#isFull || frames >= this.#fullAt) {
         // What came in meanwhile; nobody writes now, so this round reaches the end.
-        this.#isFull = true;
+        if (!this.#isFull) this.#hold();
         ({ frames, moved } = await this.#move());
       }
       // A reader of another process may hold the end back: then do not stop the writers at every commit.
@@ -115,6 +117,11 @@ export class Checkpointer {
     } finally {
       this.#isFull = false;
     }
+  }
+
+  #hold(): void {
+    this.#isFull = true;
+    this.#waitUntil = performance.now() + HOLD_MS_MAX;
   }
 
   async #move(): Promise<CheckpointResult> {
