@@ -45,7 +45,8 @@ function servers(dir: string): readonly number[] {
   const found: number[] = [];
   for (const name of readdirSync("/proc").filter((entry) => /^\d+$/.test(entry))) {
     try {
-      const words = readFileSync(`/proc/${name}/cmdline`, "utf8").split("\0");
+      // Some programs rewrite theirs, with blanks between the words.
+      const words = readFileSync(`/proc/${name}/cmdline`, "utf8").split(/[\0 ]/);
       const isZombie = readFileSync(`/proc/${name}/stat`, "utf8").includes(") Z ");
       if (words.includes("mount") && words.includes(dir) && !isZombie) found.push(Number(name));
     } catch {
