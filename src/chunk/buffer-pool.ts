@@ -1,10 +1,13 @@
 // Memory of blocks: buffers of power-of-two sizes, reused, and given back to the system when nobody has asked for a while.
 // Garbage collection would be too late for 4 MiB buffers at gigabytes a second.
+import { allocatePages } from "../util/pages.ts";
 
 const CLASS_MIN_BITS = 12;
 /** Larger buffers than this (16 MiB, JuiceFS's largest block) are not kept. */
 const CLASS_MAX_BITS = 24;
 const IDLE_MS = 10_000;
+/** From this size on buffers are whole pages, so that the storage may transfer them directly. */
+const PAGES_BYTES_MIN = 1 << 20;
 
 export class BufferPool {
   readonly #bytesMax: number;
@@ -44,7 +47,8 @@ export class BufferPool {
     }
     // Room for a new size is made by letting go of others.
     this.#trim(this.#bytesMax - this.#usedBytes);
-    return Buffer.allocUnsafeSlow(2 ** bits);
+    const capacity = 2 ** bits;
+    return capacity >= PAGES_BYTES_MIN ? allocatePages(capacity) : Buffer.allocUnsafeSlow(capacity);
   }
 
   /** Nobody looks at the buffer any more. */
