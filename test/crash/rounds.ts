@@ -28,6 +28,8 @@ class Writer {
   readonly promises: Promises;
   /** Steps acknowledged in this round. */
   fresh = 0;
+  /** Why it ended. */
+  errors = "";
   #child: ChildProcess | undefined;
   #ended: Promise<unknown> = Promise.resolve();
 
@@ -37,9 +39,11 @@ class Writer {
 
   start(seed: number, promise: string): void {
     this.fresh = 0;
+    this.errors = "";
     const script = join(import.meta.dirname, "writer.ts");
     const args = [script, this.promises.dir, String(seed), promise];
-    const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "ignore"] });
+    const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "pipe"] });
+    child.stderr.on("data", (data: Buffer) => (this.errors += data.toString()));
     const lines = createInterface({ input: child.stdout });
     lines.on("line", (line) => {
       this.promises.learn(JSON.parse(line) as Step);
@@ -77,16 +81,14 @@ export async function runRounds(volume: Volume, crash: Crash): Promise<void> {
       // The more rounds, the more different moments.
       const enough = 25 + ((round * 37) % 60);
       await until("every writer was promised enough", () => {
-        assert.ok(
-          writers.every((writer) => writer.isRunning || writer.fresh > 0),
-          "a writer cannot write",
+        const ended = writers.filter((writer) => !writer.isRunning);
+        assert.equal(
+          ended.map(({ errors }) => errors),
+          [],
+          "a writer ended before the crash",
         );
-        return writers.every((writer) => writer.fresh >= enough || !writer.isRunning);
+        return writers.every((writer) => writer.fresh >= enough);
       });
-      assert.ok(
-        writers.every((writer) => writer.isRunning),
-        "a writer ended before the crash",
-      );
       await crash.strike(round);
     } finally {
       for (const writer of writers) await writer.stop();
