@@ -14,6 +14,7 @@ import { SequentialReads } from "./sequential-reads.ts";
 import type { SliceWriterContext } from "./slice-writer.ts";
 import { BlockSliceWriter } from "./slice-writer.ts";
 import type { ChunkStore, SliceWriter } from "./store.ts";
+import { SyncBarrier } from "./sync-barrier.ts";
 import { WriteBudget } from "./write-budget.ts";
 
 export interface ChunkStoreOptions {
@@ -38,6 +39,7 @@ export class BlockChunkStore implements ChunkStore {
   readonly blockBytes: number;
   readonly #blocks: BlockStore;
   readonly #budget: WriteBudget;
+  readonly #barrier: SyncBarrier;
   readonly #context: SliceWriterContext;
   readonly #sequential = new SequentialReads();
 
@@ -56,7 +58,13 @@ export class BlockChunkStore implements ChunkStore {
       codec: options.codec ?? PLAIN,
     });
     const cacheWrites = options.cacheWrites ?? true;
-    this.#context = { blocks: this.#blocks, budget: this.#budget, cacheWrites };
+    this.#barrier = new SyncBarrier(() => this.sync());
+    this.#context = {
+      blocks: this.#blocks,
+      budget: this.#budget,
+      barrier: this.#barrier,
+      cacheWrites,
+    };
   }
 
   newWriter(id: number): SliceWriter {
@@ -177,6 +185,9 @@ export class BlockChunkStore implements ChunkStore {
 
   sync(): MaybePromise<void> {
     return this.#blocks.storage.sync();
+  }
+  syncBefore<T>(work: () => Promise<T>): Promise<T> {
+    return this.#barrier.run(work);
   }
   get hasUnsynced(): boolean {
     return this.#blocks.storage.hasUnsynced;

@@ -8,6 +8,7 @@ import type { BlockStore } from "./block-store.ts";
 import { BufferPool } from "./buffer-pool.ts";
 import { holdBlock } from "./cache.ts";
 import type { SliceWriter } from "./store.ts";
+import type { SyncBarrier } from "./sync-barrier.ts";
 import type { WriteBudget } from "./write-budget.ts";
 
 /** How much a buffer grows at once: few copies for a file that grows in small steps, little memory for one that does not. */
@@ -26,6 +27,7 @@ interface OpenBlock {
 export interface SliceWriterContext {
   readonly blocks: BlockStore;
   readonly budget: WriteBudget;
+  readonly barrier: SyncBarrier;
   readonly cacheWrites: boolean;
 }
 
@@ -141,15 +143,21 @@ export class BlockSliceWriter implements SliceWriter {
     while (this.#frozen < count && this.#failure === undefined) {
       this.#handOver(blockSize(this.#length, this.#frozen, this.#blockBytes), each);
     }
-    if (this.#puts.size > 0) return this.#finishLater(durable && !each);
-    if (this.#failure !== undefined) throw this.#failure.error;
-    return durable && !each ? this.#context.blocks.storage.sync() : undefined;
+    if (this.#puts.size > 0) return this.#finishLater(durable, each);
+    return this.#settle(durable, each);
   }
 
-  async #finishLater(sync: boolean): Promise<void> {
+  async #finishLater(durable: boolean, isSynced: boolean): Promise<void> {
     while (this.#puts.size > 0) await Promise.all(this.#puts);
+    await this.#settle(durable, isSynced);
+  }
+
+  /** All blocks are stored, or failed. */
+  #settle(durable: boolean, isSynced: boolean): MaybePromise<void> {
     if (this.#failure !== undefined) throw this.#failure.error;
-    if (sync) await this.#context.blocks.storage.sync();
+    const { blocks, barrier } = this.#context;
+    if (isSynced || !(durable || barrier.isHeld)) return;
+    return blocks.storage.sync();
   }
 
   /** Puts the next block. Errors are kept for `finish`. */

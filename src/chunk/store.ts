@@ -40,6 +40,9 @@ export interface ChunkStore {
   waitForRoom(): Promise<void> | undefined;
   /** All finished slices survive a power cut when this resolves. */
   sync(): MaybePromise<void>;
+  /** Runs `work`, which makes metadata durable, after the blocks that the metadata names; slices that finish before it
+   *  ends are durable, too. Rejects with the error of either. */
+  syncBefore<T>(work: () => Promise<T>): Promise<T>;
   readonly hasUnsynced: boolean;
   close(): Promise<void>;
 }

@@ -32,7 +32,7 @@ export async function mountVolume(
   const path = await makeMountPoint(mountPoint);
   // Closed in reverse order, whatever happens.
   await using layers = new AsyncDisposableStack();
-  const store = layers.use(openStore(address, { before: async () => chunks?.sync() }));
+  const store = layers.use(openStore(address, { durably: (work) => chunks.syncBefore(work) }));
   const { chunks, blockFolder } = await openChunks(layers, store, settings);
   log("info", `Data use ${blockFolder}`);
   const serving = new Serving(path);

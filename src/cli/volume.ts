@@ -1,4 +1,5 @@
 // Opens the metadata of a volume, and reads or changes its setting.
+import type { Durably } from "../meta/sqlite/checkpointer.ts";
 import { openSqlite, type SqliteStore } from "../meta/engines/sqlite.ts";
 import { formatText, parseFormat } from "../meta/format-text.ts";
 import type { Format } from "../meta/format.ts";
@@ -11,8 +12,8 @@ import { sessionVersion } from "./version.ts";
 export interface OpenOptions {
   /** Make the database when it is missing. */
   readonly create?: boolean;
-  /** Awaited before metadata is made durable in the background: what it names must be durable first. */
-  readonly before?: () => Promise<void>;
+  /** Runs what makes metadata durable, when all that it names is. */
+  readonly durably?: Durably;
 }
 
 /** Throws a sentence when there is no such database, or it is none of ours. */
@@ -20,7 +21,7 @@ export function openStore(address: MetaAddress, options: OpenOptions = {}): Sqli
   return openSqlite(address.path, {
     tablePrefix: address.tablePrefix,
     create: options.create ?? false,
-    ...(options.before === undefined ? {} : { checkpoint: { before: options.before } }),
+    ...(options.durably === undefined ? {} : { checkpoint: { durably: options.durably } }),
   });
 }
 

@@ -218,6 +218,72 @@ test("durable finish: blocks that left without a sync are synced once, others on
   await storage.close();
 });
 
+test("metadata made durable never names a block that is not", async () => {
+  const storage = new FaultStorage(localStorage().storage);
+  const store = newStore(storage);
+  await write(store, 30, pattern(100, 1));
+  assert.is(store.hasUnsynced, true, "nobody asked for it yet");
+  const { promise: gate, resolve: open } = Promise.withResolvers<void>();
+  let wasUnsynced: boolean | undefined;
+  const begun = new Promise<void>((begin) => {
+    void store.syncBefore(() => {
+      wasUnsynced = store.hasUnsynced;
+      begin();
+      return gate;
+    });
+  });
+  await begun;
+  assert.is(wasUnsynced, false, "the blocks of what is committed come first");
+  // Their records may be committed when this is over, and the log that is being synced takes them along.
+  await write(store, 31, pattern(100, 2));
+  assert.is(store.hasUnsynced, false);
+  await write(store, 32, pattern(3 * BLOCK + 5, 3));
+  assert.is(store.hasUnsynced, false);
+  const syncs = storage.calls("sync");
+  await store.syncBefore(async () => undefined);
+  assert.is(storage.calls("sync"), syncs, "who comes meanwhile has nothing to wait for");
+  open();
+  for (let n = 0; n < 3; n++) await new Promise((done) => setImmediate(done));
+  await write(store, 33, pattern(100, 4));
+  assert.is(store.hasUnsynced, true, "afterwards nobody waits");
+  await storage.close();
+});
+
+test("a slice that finishes while others' blocks are synced waits for its own", async () => {
+  const storage = new FaultStorage(localStorage().storage);
+  const store = newStore(storage);
+  await write(store, 36, pattern(100, 1));
+  const { promise: gate, resolve: open } = Promise.withResolvers<void>();
+  storage.delay("sync", 1, gate);
+  const { promise: held, resolve: release } = Promise.withResolvers<void>();
+  const syncing = store.syncBefore(() => held);
+  const late = store.newWriter(37);
+  late.writeAt(pattern(100, 2), 0);
+  const finished = late.finish(false);
+  assert.is(isPromise(finished), true);
+  open();
+  await finished;
+  assert.is(store.hasUnsynced, false);
+  release();
+  await syncing;
+  await storage.close();
+});
+
+test("a failed sync of blocks keeps the metadata back, and holds nobody for ever", async () => {
+  const storage = new FaultStorage(localStorage().storage);
+  const store = newStore(storage);
+  await write(store, 34, pattern(100, 1));
+  storage.fail("sync", 1, EIO);
+  let ran = 0;
+  const work = async (): Promise<number> => ++ran;
+  assert.is(await failure(() => store.syncBefore(work)), EIO);
+  assert.is(ran, 0);
+  assert.is(await store.syncBefore(work), 1);
+  await write(store, 35, pattern(100, 1));
+  assert.is(store.hasUnsynced, true);
+  await storage.close();
+});
+
 test("an empty slice is finished without a block", () => {
   const storage = new FaultStorage(new MemStorage());
   const store = newStore(storage);

@@ -11,6 +11,8 @@ import { Promises, unreadable } from "./promises.ts";
 import type { Step } from "./record.ts";
 
 const WRITERS = 4;
+/** Beside writers that sync: their commits reach the disk with others' syncs, at moments that nobody chose. */
+const CARELESS = 2;
 
 /** Rounds: 3, or what ROUNDS says, for runs by hand. */
 export const rounds: number = Number(process.env["ROUNDS"] ?? 3);
@@ -69,14 +71,17 @@ class Writer {
 /** Runs all rounds on a mounted volume and fails with the promises that were broken. */
 export async function runRounds(volume: Volume, crash: Crash): Promise<void> {
   const dir = volume.path(crash.promise);
-  const writers = Array.from(
-    { length: WRITERS },
-    (_, index) => new Writer(join(dir, `writer-${index}`)),
-  );
+  const writersIn = (kind: string, length: number): Writer[] =>
+    Array.from({ length }, (_, index) => new Writer(join(dir, `${kind}-${index}`)));
+  const writers = writersIn("writer", WRITERS);
+  // They were promised nothing, but what is left of their work must be readable.
+  const careless = writersIn("careless", crash.promise === "sync" ? CARELESS : 0);
   for (let round = 1; round <= rounds; round++) {
     for (const [index, writer] of writers.entries()) {
       writer.start(round * WRITERS + index, crash.promise);
     }
+    for (const [index, writer] of careless.entries())
+      writer.start(round * CARELESS + index, "close");
     try {
       // The more rounds, the more different moments.
       const enough = 25 + ((round * 37) % 60);
@@ -91,7 +96,7 @@ export async function runRounds(volume: Volume, crash: Crash): Promise<void> {
       });
       await crash.strike(round);
     } finally {
-      for (const writer of writers) await writer.stop();
+      for (const writer of [...writers, ...careless]) await writer.stop();
     }
     await crash.restart();
     const broken: string[] = [];

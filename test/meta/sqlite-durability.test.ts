@@ -86,12 +86,15 @@ test("a sync asked for in a turn waits for its commit", async () => {
 
 test("the worker keeps the WAL short and the data is in the database", async () => {
   const path = await newVolume();
-  const before: number[] = [];
+  let rounds = 0;
   const store = openSqlite(path, {
     checkpoint: {
       startBytes: 256 << 10,
       limitBytes: 2 << 20,
-      before: async () => void before.push(Date.now()),
+      durably: (work) => {
+        rounds++;
+        return work();
+      },
     },
   });
   const value = Buffer.alloc(1000, 7);
@@ -105,7 +108,7 @@ test("the worker keeps the WAL short and the data is in the database", async () 
     await answer;
     longest = Math.max(longest, fs.statSync(`${path}-wal`).size);
   }
-  assert.ok(before.length > 0, "the hook ran before the checkpoints");
+  assert.ok(rounds > 0, "checkpoints ran inside the hook");
   // 6000 commits of about 30 KiB. The loop never turns unless a write waits, so the limit was met by waiting.
   assert.ok(waited > 0);
   assert.ok(longest < 8 << 20, `${longest} bytes of WAL`);
@@ -145,7 +148,7 @@ test("a failing hook stops the checkpoint, not the commits", async () => {
   const store = openSqlite(path, {
     checkpoint: {
       startBytes: 4096,
-      before: () => Promise.reject(new Error("blocks are not safe")),
+      durably: () => Promise.reject(new Error("blocks are not safe")),
     },
   });
   for (let i = 0; i < 200; i++) put(store, 1000 + i);
@@ -155,6 +158,11 @@ test("a failing hook stops the checkpoint, not the commits", async () => {
   db.close();
   assert.ok((frames ?? 0) > 0);
   assert.is(moved, 0);
+  const failed = await store.sync().then(
+    () => "synced",
+    (e: Error) => e.message,
+  );
+  assert.is(failed, "blocks are not safe", "a sync goes through it, too");
   await store[Symbol.asyncDispose]();
 });
 

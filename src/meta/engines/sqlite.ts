@@ -5,7 +5,7 @@ import type Database from "better-sqlite3";
 import { assert } from "../../util/assert.ts";
 import type { MaybePromise } from "../../util/maybe.ts";
 import type { Format } from "../format.ts";
-import { Checkpointer, type CheckpointOptions } from "../sqlite/checkpointer.ts";
+import { Checkpointer, type CheckpointOptions, type Durably } from "../sqlite/checkpointer.ts";
 import { openDatabase } from "../sqlite/connection.ts";
 import { writeFormat } from "../sqlite/format-rows.ts";
 import { SqliteReads } from "../sqlite/reads.ts";
@@ -60,6 +60,7 @@ export class SqliteStore implements MetaStore {
   readonly #transactions: Transactions;
   readonly #checkpointer: Checkpointer;
   readonly #wal: WalSync;
+  readonly #durably: Durably | undefined;
   readonly #foreignTimer: NodeJS.Timeout;
   readonly #foreign: (() => void)[] = [];
   /** Syncs asked for by requests of the open turn: they start after its commit. */
@@ -72,6 +73,7 @@ export class SqliteStore implements MetaStore {
     this.#scans = new SqliteScans(db, prefix);
     this.#txn = new SqliteTxn(new SqliteReads(db, prefix), new SqliteWrites(db, prefix));
     this.#wal = new WalSync(db.name);
+    this.#durably = checkpoint.durably;
     this.#transactions = new Transactions(db, prefix, this.#txn, {
       committed: (mutations) => {
         this.#wal.committed();
@@ -105,7 +107,7 @@ export class SqliteStore implements MetaStore {
       for (const { reject } of syncing) reject(cause);
       throw cause;
     }
-    for (const { resolve } of syncing) resolve(this.#wal.sync());
+    for (const { resolve } of syncing) resolve(this.#syncWal());
   }
   get turnIsDirty(): boolean {
     return this.#transactions.turnIsDirty;
@@ -119,8 +121,12 @@ export class SqliteStore implements MetaStore {
 
   /** Resolves at once, without a system call, when nothing was committed since the last sync. Rejects with EIO. */
   sync(): Promise<void> {
-    if (!this.#transactions.turnIsDirty) return this.#wal.sync();
+    if (!this.#transactions.turnIsDirty) return this.#syncWal();
     return new Promise((resolve, reject) => this.#syncing.push({ resolve, reject }));
+  }
+
+  #syncWal(): Promise<void> {
+    return this.#durably === undefined ? this.#wal.sync() : this.#durably(() => this.#wal.sync());
   }
 
   /** The listener runs before the reads of the transaction that noticed, and must not call the store. */

@@ -7,13 +7,16 @@ import { Worker } from "node:worker_threads";
 import { log } from "../../util/log.ts";
 import type { CheckpointResult } from "./checkpoint-worker.ts";
 
+/** Runs what makes metadata durable, after what the metadata names. */
+export type Durably = <T>(work: () => Promise<T>) => Promise<T>;
+
 export interface CheckpointOptions {
   /** WAL bytes not yet in the database at which the worker starts. */
   readonly startBytes?: number;
   /** WAL bytes at which writers wait for the worker. */
   readonly limitBytes?: number;
-  /** Awaited first: makes durable what the metadata names (blocks), since a checkpoint makes metadata durable. */
-  readonly before?: () => Promise<void>;
+  /** Runs what makes metadata durable, when all that the metadata names (blocks) is. */
+  readonly durably?: Durably;
 }
 
 /** Mutations between two looks at the size of the WAL; about half a MiB. */
@@ -26,7 +29,7 @@ export class Checkpointer {
   readonly #path: string;
   readonly #startFrames: number;
   readonly #limitFrames: number;
-  readonly #before: (() => Promise<void>) | undefined;
+  readonly #durably: Durably;
   readonly #look: Database.Statement<[], [number, number, number]>;
   readonly #passive: Database.Statement<[], [number, number, number]>;
   readonly #isIdle: () => boolean;
@@ -49,7 +52,7 @@ export class Checkpointer {
     this.#startFrames = Math.ceil((options.startBytes ?? 4 << 20) / pageBytes);
     this.#limitFrames = Math.ceil((options.limitBytes ?? 64 << 20) / pageBytes);
     this.#fullAt = this.#limitFrames;
-    this.#before = options.before;
+    this.#durably = options.durably ?? ((work) => work());
     this.#look = db.prepare<[], [number, number, number]>("PRAGMA wal_checkpoint(NOOP)").raw();
     this.#passive = db
       .prepare<[], [number, number, number]>("PRAGMA wal_checkpoint(PASSIVE)")
@@ -124,8 +127,11 @@ export class Checkpointer {
     this.#waitUntil = performance.now() + HOLD_MS_MAX;
   }
 
-  async #move(): Promise<CheckpointResult> {
-    await this.#before?.();
+  #move(): Promise<CheckpointResult> {
+    return this.#durably(() => this.#moveNow());
+  }
+
+  async #moveNow(): Promise<CheckpointResult> {
     let result: CheckpointResult;
     try {
       if (performance.now() < this.#brokenUntil) throw new Error("there is no checkpoint thread");
