@@ -199,7 +199,6 @@ export class VfsCore implements WriterEvents {
     const ended = this.turn.ended();
     if (ended !== undefined) await ended;
     // Blocks before the metadata that names them.
-    if (this.chunks.hasUnsynced) await this.chunks.sync();
-    await this.meta.sync();
+    await this.chunks.syncBefore(() => this.meta.sync());
   }
 }
