@@ -17,6 +17,8 @@ export interface StoreSliceWorker {
 
 /** Bytes copied at a time. */
 const STEP_BYTES = 2 ** 20;
+/** Thousands of small pieces that are all at hand would be copied in one go: requests are let in after so long. */
+const BUSY_MS_MAX = 2;
 const ZEROS = new Uint8Array(64 * 1024);
 
 export function sliceWorker(store: ChunkStore): StoreSliceWorker {
@@ -33,8 +35,20 @@ async function merge(
   pieces: readonly Piece[],
 ): Promise<void> {
   const writer = store.newWriter(id);
+  let since = performance.now();
   try {
-    for (const piece of pieces) await append(store, writer, piece);
+    for (const piece of pieces) {
+      for (let done = 0; done < piece.len;) {
+        const count = Math.min(STEP_BYTES, piece.len - done);
+        // A merge runs behind everybody's back: it waits like a writer, but only while its own blocks are on their way.
+        await store.waitForRoom();
+        await append(store, writer, piece, done, count);
+        done += count;
+        if (performance.now() - since < BUSY_MS_MAX) continue;
+        await new Promise((resume) => setImmediate(resume));
+        since = performance.now();
+      }
+    }
     assert(writer.length === size, `merge into slice ${id}: ${writer.length} bytes, not ${size}`);
     await writer.finish(true);
   } catch (e) {
@@ -43,19 +57,17 @@ async function merge(
   }
 }
 
-async function append(store: ChunkStore, writer: SliceWriter, piece: Piece): Promise<void> {
-  for (let done = 0; done < piece.len;) {
-    const count = Math.min(STEP_BYTES, piece.len - done);
-    // A merge runs behind everybody's back: it waits like a writer, but only while its own blocks are on their way.
-    await store.waitForRoom();
-    const parts =
-      piece.id === 0
-        ? zeros(count)
-        : await store.read(piece.id, piece.size, piece.off + done, count);
-    for (const part of parts) writer.writeAt(part, writer.length);
-    writer.flushBlocks();
-    done += count;
-  }
+async function append(
+  store: ChunkStore,
+  writer: SliceWriter,
+  piece: Piece,
+  from: number,
+  count: number,
+): Promise<void> {
+  const parts =
+    piece.id === 0 ? zeros(count) : await store.read(piece.id, piece.size, piece.off + from, count);
+  for (const part of parts) writer.writeAt(part, writer.length);
+  writer.flushBlocks();
 }
 
 function zeros(bytes: number): Uint8Array[] {

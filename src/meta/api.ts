@@ -160,4 +160,6 @@ export interface MetaApi {
   /** Another client lives on this volume: kernel caches must be short. */
   readonly isShared: boolean;
   onForeignChange(listener: () => void): void;
+  /** Called when a compaction of ours has given the bytes of a chunk to another slice: its old slices are deleted next. */
+  onChunkChanged(listener: (ino: Ino, index: number) => void): void;
 }

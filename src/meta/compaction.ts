@@ -3,11 +3,16 @@
 import type { Slice } from "./types.ts";
 import { visible } from "./slices.ts";
 
-/** At most this many records are looked at; the rest stays as it is. */
-export const COMPACTION_RECORDS_MAX = 1000;
-/** From here on a writer waits for the compaction. */
-export const SLICES_PER_CHUNK_MAX = 2500;
+/** At most this many records are merged at a time; the rest stays as it is. */
+export const COMPACTION_RECORDS_MAX = 32_768;
+/** From here on a writer waits for the compaction: a full chunk of 4 KiB pieces has 16,384. */
+export const RECORDS_PER_CHUNK_MAX = 20_000;
+/** From here on a chunk is compacted although it is still being written. */
+export const RECORDS_BUSY_MAX = 2500;
 const LARGE_BYTES = 1 << 20;
+/** What a record may cost: a compaction rewrites all that is visible of the chunk. */
+const BYTES_PER_WRITTEN_RECORD = 192 * 1024;
+const BYTES_PER_READ_RECORD = 1 << 20;
 
 export interface CompactionPlan {
   /** Leading records that stay. */
@@ -72,14 +77,14 @@ export function planCompaction(records: readonly Slice[]): CompactionPlan | unde
   return { skipped, pos: merged.pos, size: merged.size, pieces: merged.pieces };
 }
 
-/**
- * Does a writer call for a compaction whose commits took a chunk from `before` to `count` records? At every hundredth
- * record, and at each look beyond 350.
- */
-export function writerWantsCompaction(before: number, count: number): boolean {
-  return count > 350 || Math.floor((count + 1) / 100) > Math.floor((before + 1) / 100);
+/** Does a writer whose commit left `count` records over `bytes` of a chunk call for a compaction? From 100 records on
+ *  where it costs little, from 341 on in a full chunk (JuiceFS: at each hundredth record). */
+export function writerWantsCompaction(count: number, bytes: number): boolean {
+  return count >= 100 && count * BYTES_PER_WRITTEN_RECORD >= bytes;
 }
-/** Does a reader that sees these records call for one? `pieces` = length of the visible view. */
-export function readerWantsCompaction(count: number, pieces: number): boolean {
-  return count >= 5 || pieces >= 5;
+/** Does a reader that sees these records call for one? `pieces` = length of the visible view, `bytes` = its extent. A full
+ *  chunk that has been written over a few times reads well enough to be left alone. */
+export function readerWantsCompaction(count: number, pieces: number, bytes: number): boolean {
+  const most = Math.max(count, pieces);
+  return most >= 5 && most * BYTES_PER_READ_RECORD >= bytes;
 }

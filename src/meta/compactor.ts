@@ -1,9 +1,9 @@
-// Drives compactions: readers and writers ask, one chunk at a time is merged in the background; a writer whose chunk
-// is too long waits (formats 3.3, 3.5).
+// Drives compactions: readers and writers ask, one chunk at a time is merged in the background once it is no longer
+// written; a writer whose chunk is far too long waits (formats 3.3, 3.5).
 import { EINVAL, errnoOf } from "../util/errno.ts";
 import { log } from "../util/log.ts";
 import type { MaybePromise } from "../util/maybe.ts";
-import { COMPACTION_RECORDS_MAX, planCompaction } from "./compaction.ts";
+import { COMPACTION_RECORDS_MAX, RECORDS_BUSY_MAX, planCompaction } from "./compaction.ts";
 import type { SliceWorker } from "./api.ts";
 import type { DataDeleter } from "./data-deleter.ts";
 import { compact } from "./ops/compact.ts";
@@ -15,9 +15,11 @@ import type { Volume } from "./volume.ts";
 
 /** Chunks that wait; more requests than these are dropped, the next reader asks again. */
 const WAITING_MAX = 1000;
-/** A chunk that is being written changes under a compaction: let it settle. */
-const SETTLE_MS = 1000;
-/** Passes over one chunk, each of which takes up to 1000 records. */
+/** Between two looks at what waits; a chunk written since the last one is left to settle. */
+const TICK_MS = 1000;
+/** A chunk that never settles is compacted as often as this. */
+const AGE_MS = 10_000;
+/** Passes over one chunk, each of which takes thousands of records. */
 const PASSES_MAX = 10;
 
 export interface CompactorParts {
@@ -26,16 +28,21 @@ export interface CompactorParts {
   readonly worker: SliceWorker;
   readonly deleter: DataDeleter;
   newSliceId(): MaybePromise<number>;
+  /** Other slices hold the bytes of the chunk from now on. Called with the commit, before the old ones are deleted. */
+  chunkChanged(ino: Ino, index: number): void;
 }
 
-interface ChunkKey {
+interface Waiting {
   readonly ino: Ino;
   readonly index: number;
+  readonly askedMs: number;
+  writtenMs: number;
+  count: number;
 }
 
 export class Compactor {
   readonly #parts: CompactorParts;
-  readonly #waiting: Map<string, ChunkKey> = new Map();
+  readonly #waiting: Map<string, Waiting> = new Map();
   /** Chunks that are worked on now: two compactions of one would undo each other. */
   readonly #active: Map<string, Promise<boolean>> = new Map();
   /** Record counts at which a chunk had nothing to gain, so that reading it again does not ask again. */
@@ -48,22 +55,36 @@ export class Compactor {
     this.#parts = parts;
   }
 
-  /** Asks for a compaction in the background of a chunk that has `count` records. */
-  request(ino: Ino, index: number, count: number): void {
+  /** A reader or writer asks for a compaction in the background of a chunk that has `count` records. */
+  request(ino: Ino, index: number, count: number, isWritten: boolean): void {
     const key = `${ino}/${index}`;
-    if (this.#stopped || this.#waiting.size >= WAITING_MAX) return;
-    if (this.#settled.get(key) === count || this.#waiting.has(key)) return;
-    this.#waiting.set(key, { ino, index });
-    if (this.#timer !== undefined || this.#running !== undefined) return;
-    this.#timer = setTimeout(() => void this.drain(), SETTLE_MS);
+    let waiting = this.#waiting.get(key);
+    if (waiting === undefined) {
+      if (this.#stopped || this.#waiting.size >= WAITING_MAX) return;
+      if (this.#settled.get(key) === count) return;
+      waiting = { ino, index, askedMs: performance.now(), writtenMs: 0, count };
+      this.#waiting.set(key, waiting);
+      this.#schedule();
+    }
+    waiting.count = Math.max(waiting.count, count);
+    if (isWritten) waiting.writtenMs = performance.now();
+  }
+
+  #schedule(): void {
+    if (this.#timer !== undefined || this.#running !== undefined || this.#stopped) return;
+    this.#timer = setTimeout(() => void this.#run(false), TICK_MS);
     this.#timer.unref();
   }
 
-  /** Does all that waits now. Errors are logged: the chunk stays as it was. */
-  drain(): Promise<void> {
+  /** Does all that waits now, whether it has settled or not. Errors are logged: the chunk stays as it was. */
+  async drain(): Promise<void> {
+    await this.#running;
+    await this.#run(true);
+  }
+  #run(all: boolean): Promise<void> {
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    this.#running ??= this.#drain();
+    this.#running ??= this.#compactWaiting(all);
     return this.#running;
   }
   async stop(): Promise<void> {
@@ -74,10 +95,12 @@ export class Compactor {
     await Promise.allSettled(this.#active.values());
   }
 
-  async #drain(): Promise<void> {
+  async #compactWaiting(all: boolean): Promise<void> {
     try {
-      for (const [key, { ino, index }] of this.#waiting) {
+      for (const [key, waiting] of this.#waiting) {
+        if (!all && !isDue(waiting, performance.now())) continue;
         this.#waiting.delete(key);
+        const { ino, index } = waiting;
         await this.compactChunk(ino, index).catch((e: unknown) => {
           log(
             "warn",
@@ -88,6 +111,7 @@ export class Compactor {
       }
     } finally {
       this.#running = undefined;
+      if (this.#waiting.size > 0) this.#schedule();
     }
   }
 
@@ -126,7 +150,11 @@ export class Compactor {
   async #commit(args: Parameters<typeof compact>[2]): Promise<boolean> {
     const { store, volume, worker, deleter } = this.#parts;
     try {
-      const dead = await store.write((tx) => compact(tx, volume, args));
+      const dead = await store.write((tx) => {
+        const gone = compact(tx, volume, args);
+        tx.onCommit(() => this.#parts.chunkChanged(args.ino, args.index));
+        return gone;
+      });
       await deleter.removeSlices(dead);
       return true;
     } catch (e) {
@@ -141,4 +169,8 @@ export class Compactor {
     if (this.#settled.size >= WAITING_MAX) this.#settled.clear();
     this.#settled.set(key, count);
   }
+}
+
+function isDue({ askedMs, writtenMs, count }: Waiting, now: number): boolean {
+  return count >= RECORDS_BUSY_MAX || now - writtenMs >= TICK_MS || now - askedMs >= AGE_MS;
 }

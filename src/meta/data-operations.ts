@@ -3,10 +3,10 @@ import type { Caller } from "../util/caller.ts";
 import type { Time } from "../util/clock.ts";
 import { ENXIO } from "../util/errno.ts";
 import type { MaybePromise } from "../util/maybe.ts";
-import { then } from "../util/maybe.ts";
+import { isPromise, then } from "../util/maybe.ts";
 import type { SliceWrite } from "./api.ts";
 import {
-  SLICES_PER_CHUNK_MAX,
+  RECORDS_PER_CHUNK_MAX,
   readerWantsCompaction,
   writerWantsCompaction,
 } from "./compaction.ts";
@@ -23,15 +23,17 @@ import { seek } from "./seek.ts";
 import { RECORD_BYTES, resolve } from "./slices.ts";
 import type { MetaStore } from "./store.ts";
 import type { Attr, Ino, Slice } from "./types.ts";
+import { CHUNK_BYTES } from "./types.ts";
 
-/** Commits to one chunk between two looks at how many records it has. */
-const APPENDS_PER_LOOK = 32;
+/** A chunk that got so many records from us may have many. */
+const RECORDS_BEFORE_LOOK = 32;
 const CHUNKS_WATCHED_MAX = 4096;
 
+/** How many records a chunk has, as far as this client wrote them. */
 interface Watched {
-  appends: number;
-  /** Records at the last look. */
   count: number;
+  /** The count began with a look at the store. */
+  isKnown: boolean;
 }
 
 export abstract class DataOperations extends NameOperations {
@@ -39,6 +41,7 @@ export abstract class DataOperations extends NameOperations {
   protected compactor: Compactor | undefined = undefined;
   readonly #sliceIds: IdBatch;
   readonly #watched: Map<string, Watched> = new Map();
+  readonly #changeListeners: ((ino: Ino, index: number) => void)[] = [];
 
   constructor(store: MetaStore, volume: LocalVolume, readOnly: boolean, atimeMode: AtimeMode) {
     super(store, volume, readOnly, atimeMode);
@@ -56,11 +59,22 @@ export abstract class DataOperations extends NameOperations {
       : then(read, (slices) => this.#afterRead(ino, index, slices));
   }
 
+  onChunkChanged(listener: (ino: Ino, index: number) => void): void {
+    this.#changeListeners.push(listener);
+  }
+  /** A compaction has been committed. */
+  protected chunkChanged(ino: Ino, index: number): void {
+    this.#watched.delete(`${ino}/${index}`);
+    for (const listener of this.#changeListeners) listener(ino, index);
+  }
+
   #afterRead(ino: Ino, index: number, slices: readonly Slice[]): readonly Slice[] {
     const count = slices.length;
     // Fewer than three records cannot make five pieces.
-    if (count >= 3 && readerWantsCompaction(count, count >= 5 ? count : resolve(slices).length)) {
-      this.compactor?.request(ino, index, count);
+    if (count < 3) return slices;
+    const pieces = count >= 5 ? count : resolve(slices).length;
+    if (readerWantsCompaction(count, pieces, extentOf(slices))) {
+      this.compactor?.request(ino, index, count, false);
     }
     return slices;
   }
@@ -72,33 +86,61 @@ export abstract class DataOperations extends NameOperations {
   }
 
   #afterWrite(ino: Ino, writes: readonly SliceWrite[], attr: Attr): MaybePromise<Attr> {
-    let waits: MaybePromise<unknown> = undefined;
-    for (const { index } of writes) {
-      const key = `${ino}/${index}`;
-      let watched = this.#watched.get(key);
-      if (watched === undefined) {
-        if (this.#watched.size >= CHUNKS_WATCHED_MAX) this.#watched.clear();
-        this.#watched.set(key, (watched = { appends: 0, count: 0 }));
-      }
-      if (++watched.appends < APPENDS_PER_LOOK) continue;
-      watched.appends = 0;
-      const look = this.#look(ino, index, watched);
-      waits = then(waits, () => look);
+    const { length } = attr;
+    if (writes.length === 1) {
+      const wait = this.#wrote(ino, (writes[0] as SliceWrite).index, 1, length);
+      return isPromise(wait) ? wait.then(() => attr) : attr;
     }
-    return then(waits, () => attr);
+    const added = new Map<number, number>();
+    for (const { index } of writes) added.set(index, (added.get(index) ?? 0) + 1);
+    const waits: Promise<unknown>[] = [];
+    for (const [index, count] of added) {
+      const wait = this.#wrote(ino, index, count, length);
+      if (isPromise(wait)) waits.push(wait);
+    }
+    return waits.length === 0 ? attr : Promise.all(waits).then(() => attr);
   }
 
-  /** Counts the records; waits for a compaction when there are far too many. */
-  #look(ino: Ino, index: number, watched: Watched): MaybePromise<unknown> {
-    const bytes = this.store.read((tx) => tx.chunk(ino, index)?.byteLength ?? 0);
-    return then(bytes, (size): MaybePromise<unknown> => {
-      const before = watched.count;
-      const count = size / RECORD_BYTES;
+  /** Counts `added` records; waits for a compaction when there are far too many. */
+  #wrote(ino: Ino, index: number, added: number, length: number): MaybePromise<unknown> {
+    const watched = this.#watch(ino, index);
+    watched.count += added;
+    if (!watched.isKnown) {
+      if (watched.count < RECORDS_BEFORE_LOOK) return undefined;
+      watched.isKnown = true;
+      return then(this.#look(ino, index), (count) => {
+        watched.count = count;
+        return this.#judge(ino, index, watched, length);
+      });
+    }
+    return this.#judge(ino, index, watched, length);
+  }
+
+  #judge(ino: Ino, index: number, watched: Watched, length: number): MaybePromise<unknown> {
+    const bytes = Math.min(CHUNK_BYTES, length - index * CHUNK_BYTES);
+    if (!writerWantsCompaction(watched.count, bytes)) return undefined;
+    this.compactor?.request(ino, index, watched.count, true);
+    if (watched.count < RECORDS_PER_CHUNK_MAX) return undefined;
+    // Others may have compacted it meanwhile.
+    return then(this.#look(ino, index), (count): MaybePromise<unknown> => {
       watched.count = count;
-      if (count >= SLICES_PER_CHUNK_MAX) return this.compactor?.compactChunk(ino, index);
-      if (writerWantsCompaction(before, count)) this.compactor?.request(ino, index, count);
+      if (count >= RECORDS_PER_CHUNK_MAX) return this.compactor?.compactChunk(ino, index);
       return undefined;
     });
+  }
+
+  #watch(ino: Ino, index: number): Watched {
+    const key = `${ino}/${index}`;
+    let watched = this.#watched.get(key);
+    if (watched === undefined) {
+      if (this.#watched.size >= CHUNKS_WATCHED_MAX) this.#watched.clear();
+      this.#watched.set(key, (watched = { count: 0, isKnown: false }));
+    }
+    return watched;
+  }
+
+  #look(ino: Ino, index: number): MaybePromise<number> {
+    return this.store.read((tx) => (tx.chunk(ino, index)?.byteLength ?? 0) / RECORD_BYTES);
   }
 
   fallocate(
@@ -131,4 +173,15 @@ export abstract class DataOperations extends NameOperations {
     const attr = this.store.read((tx) => fileAttr(tx, ino));
     return then(attr, ({ length }) => seek(this.store, ino, length, offset, whence));
   }
+}
+
+/** Bytes from the first to the last that the records touch: what merging them would write. */
+function extentOf(slices: readonly Slice[]): number {
+  let low = CHUNK_BYTES;
+  let high = 0;
+  for (const { pos, len } of slices) {
+    if (pos < low) low = pos;
+    if (pos + len > high) high = pos + len;
+  }
+  return high - low;
 }

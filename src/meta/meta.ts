@@ -74,7 +74,8 @@ export class Meta extends DataOperations implements MetaApi {
     volume.onFileDeleted = (ino, length) => deleter.enqueue(ino, length);
     this.#jobs = new Jobs(store, volume, deleter);
     const newSliceId = (): MaybePromise<number> => this.newSliceId();
-    this.compactor = new Compactor({ store, volume, worker, deleter, newSliceId });
+    const chunkChanged = (ino: Ino, index: number): void => this.chunkChanged(ino, index);
+    this.compactor = new Compactor({ store, volume, worker, deleter, newSliceId, chunkChanged });
   }
 
   /** Makes the session and starts what runs in the background. */

@@ -54,6 +54,7 @@ export class VfsCore implements WriterEvents {
     this.writers = new Writers(chunks, options.idleMs ?? 5000);
     this.turn = new Turn(meta);
     meta.onForeignChange(() => this.invalidateAll());
+    meta.onChunkChanged((ino, index) => this.reader.views.invalidateChunk(ino, index));
   }
 
   judgeWritable(): void {

@@ -13,6 +13,7 @@ type Pieces = readonly Uint8Array[];
 
 const ZEROS = new Uint8Array(1024 * 1024);
 const NOTHING: Pieces = [];
+const RETRIES_MAX = 3;
 const NO_SLICES: readonly Slice[] = [];
 
 export class Reader {
@@ -28,15 +29,16 @@ export class Reader {
   /** `size` bytes from `offset`, which must lie inside the file. Uncommitted writes are not seen. */
   read(ino: Ino, offset: number, size: number): MaybePromise<Pieces> {
     if (size <= 0) return NOTHING;
+    const { epoch } = this.views;
     let reply: MaybePromise<Pieces> | undefined;
     try {
       reply = this.#readInPlace(ino, offset, size);
     } catch (e) {
-      return this.#retry(ino, offset, size, e);
+      return this.#retry(ino, offset, size, epoch, e);
     }
     reply ??= this.#readSlowly(ino, offset, size);
     if (!isPromise(reply)) return reply;
-    return reply.catch((e: unknown) => this.#retry(ino, offset, size, e));
+    return reply.catch((e: unknown) => this.#retry(ino, offset, size, epoch, e));
   }
 
   /** Undefined when something must be waited for. */
@@ -67,11 +69,25 @@ export class Reader {
     return this.#chunks.read(piece.id, piece.size, piece.off + (pos - piece.pos), n);
   }
 
-  /** A compaction may have replaced and deleted a slice that a cached view names: look again, once. */
-  #retry(ino: Ino, offset: number, size: number, cause: unknown): Promise<Pieces> {
-    if (!this.#knows(ino, offset, size)) throw cause;
-    this.views.invalidate(ino);
-    return this.#readSlowly(ino, offset, size);
+  /** A compaction, here or by another client, may have replaced and deleted a slice that the view named: look again, once
+   *  for a view that was kept, and as long as views change while we read. */
+  async #retry(
+    ino: Ino,
+    offset: number,
+    size: number,
+    since: number,
+    cause: unknown,
+  ): Promise<Pieces> {
+    if (this.views.epoch === since && !this.#knows(ino, offset, size)) throw cause;
+    for (let left = RETRIES_MAX; ; left--) {
+      this.views.invalidate(ino);
+      const { epoch } = this.views;
+      try {
+        return await this.#readSlowly(ino, offset, size);
+      } catch (e) {
+        if (this.views.epoch === epoch || left === 0) throw e;
+      }
+    }
   }
 
   #knows(ino: Ino, offset: number, size: number): boolean {

@@ -89,14 +89,20 @@ test("the chunk shows the same bytes afterwards", () => {
   );
 });
 
-test("writers ask at every hundredth record and beyond 350, readers from five on", () => {
-  assert.ok(writerWantsCompaction(98, 99));
-  assert.ok(writerWantsCompaction(70, 102));
-  assert.not(writerWantsCompaction(99, 130));
-  assert.ok(writerWantsCompaction(350, 351));
-  assert.ok(readerWantsCompaction(5, 1));
-  assert.ok(readerWantsCompaction(3, 5));
-  assert.not(readerWantsCompaction(4, 4));
+test("writers ask when the records are worth what is rewritten", () => {
+  assert.not(writerWantsCompaction(99, 1));
+  assert.ok(writerWantsCompaction(100, 16 * MIB));
+  assert.not(writerWantsCompaction(100, 64 * MIB));
+  assert.not(writerWantsCompaction(341, 64 * MIB));
+  assert.ok(writerWantsCompaction(342, 64 * MIB));
+});
+
+test("readers ask from five pieces on, in a large chunk later", () => {
+  assert.ok(readerWantsCompaction(5, 1, MIB));
+  assert.ok(readerWantsCompaction(3, 5, 5 * MIB));
+  assert.not(readerWantsCompaction(4, 4, 1));
+  assert.not(readerWantsCompaction(5, 5, 64 * MIB));
+  assert.ok(readerWantsCompaction(64, 64, 64 * MIB));
 });
 
 test.run();

@@ -35,15 +35,37 @@ export function writeSlices(
   attr.length = length;
   if (compareTime(time, { sec: old.mtime, nsec: old.mtimensec }) > 0) setMtime(attr, time);
   if (compareTime(time, { sec: old.ctime, nsec: old.ctimensec }) > 0) setCtime(attr, time);
-  for (const { index, slice } of writes) {
-    // A slice without bytes has no blocks and no meaning (formats 16.12).
-    if (slice.len === 0) continue;
-    tx.appendSlices(ino, index, encodeSlices([slice]));
-    if (slice.id > 0) tx.addSliceRef(slice.id, slice.size, 1);
-  }
+  if (writes.length === 1) appendOne(tx, ino, writes[0] as SliceWrite);
+  else appendAll(tx, ino, writes);
   tx.putAttr(ino, attr);
   countGrowth(tx, v, old, length, parents);
   return attr;
+}
+
+// A slice without bytes has no blocks and no meaning: it gets no record (formats 16.12).
+
+function appendOne(tx: MetaTxn, ino: Ino, { index, slice }: SliceWrite): void {
+  if (slice.len === 0) return;
+  tx.appendSlices(ino, index, encodeSlices([slice]));
+  if (slice.id > 0) tx.addSliceRef(slice.id, slice.size, 1);
+}
+
+/** Small writes share slices and chunks by the hundred: each chunk and each reference is changed once. */
+function appendAll(tx: MetaTxn, ino: Ino, writes: readonly SliceWrite[]): void {
+  const chunks = new Map<number, Slice[]>();
+  const refs = new Map<number, { readonly size: number; count: number }>();
+  for (const { index, slice } of writes) {
+    if (slice.len === 0) continue;
+    const records = chunks.get(index);
+    if (records === undefined) chunks.set(index, [slice]);
+    else records.push(slice);
+    if (slice.id === 0) continue;
+    const known = refs.get(slice.id);
+    if (known === undefined) refs.set(slice.id, { size: slice.size, count: 1 });
+    else known.count++;
+  }
+  for (const [index, slices] of chunks) tx.appendSlices(ino, index, encodeSlices(slices));
+  for (const [id, { size, count }] of refs) tx.addSliceRef(id, size, count);
 }
 
 /** The records of a chunk, oldest first. EIO when they cannot be parsed. */
