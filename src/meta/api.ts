@@ -58,6 +58,8 @@ export interface Renamed {
   readonly attr: Attr;
   /** The inode that lost its last name by this, if any. */
   readonly replaced?: Ino;
+  /** The attributes that a replaced inode has now. */
+  readonly replacedAttr?: Attr;
 }
 
 export interface StatFs {

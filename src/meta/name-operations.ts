@@ -12,7 +12,6 @@ import { access, getattr, lookup, readlink } from "./ops/lookup.ts";
 import { mknod, tmpfile } from "./ops/mknod.ts";
 import type { AtimeMode } from "./ops/open.ts";
 import { judgeOpen, releaseSustained, touchAtime } from "./ops/open.ts";
-import type { RenameResult } from "./ops/rename.ts";
 import { rename } from "./ops/rename.ts";
 import { setattr } from "./ops/setattr.ts";
 import { statfs } from "./ops/statfs.ts";
@@ -136,7 +135,7 @@ export abstract class NameOperations {
   rename(caller: Caller, from: DentryRef, to: DentryRef, flags: number): MaybePromise<Renamed> {
     const trash = this.#trashFor(to.parent);
     const whites = (flags & RENAME_WHITEOUT) !== 0;
-    const run = (hour: Ino, whiteout: Ino): MaybePromise<RenameResult> =>
+    const run = (hour: Ino, whiteout: Ino): MaybePromise<Renamed> =>
       this.write((tx) =>
         rename(tx, this.volume, caller, { from, to, flags, trash: hour, whiteout }),
       );

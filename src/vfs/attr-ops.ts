@@ -11,7 +11,16 @@ import type { Attr } from "../meta/types.ts";
 import { FLAG_APPEND, FLAG_IMMUTABLE, FLAG_SKIP_TRASH, TRASH_INO } from "../meta/types.ts";
 import type { Caller } from "../util/caller.ts";
 import { FOLDED_SPECIAL } from "../util/ino64.ts";
-import { EACCES, EFBIG, EINVAL, ENODATA, ENOTTY, EOPNOTSUPP, EPERM } from "../util/errno.ts";
+import {
+  EACCES,
+  EFBIG,
+  EINVAL,
+  ENODATA,
+  ENOENT,
+  ENOTTY,
+  EOPNOTSUPP,
+  EPERM,
+} from "../util/errno.ts";
 import { FILE_BYTES_MAX } from "../meta/types.ts";
 import type { MaybePromise } from "../util/maybe.ts";
 import { isPromise, then } from "../util/maybe.ts";
@@ -41,9 +50,23 @@ export class AttrOps {
   getattr(ino: number): MaybePromise<AttrReply> {
     const core = this.#core;
     if (ino === TRASH_INO) return core.attrReply(ino, core.names.trashAttr);
-    const attr = core.meta.getattr(ino);
-    if (isPromise(attr)) return attr.then((a) => core.attrReply(ino, a));
-    return core.attrReply(ino, attr);
+    try {
+      const attr = core.meta.getattr(ino);
+      if (!isPromise(attr)) return core.attrReply(ino, attr);
+      return attr.then(
+        (a) => core.attrReply(ino, a),
+        (e: unknown) => this.#removed(ino, e),
+      );
+    } catch (e) {
+      return this.#removed(ino, e);
+    }
+  }
+
+  /** A directory that was removed while a process has it open, or works in it. */
+  #removed(ino: number, cause: unknown): AttrReply {
+    const attr = cause === ENOENT ? this.#core.removedDirs.get(ino) : undefined;
+    if (attr === undefined) throw cause;
+    return this.#core.attrReply(ino, attr);
   }
 
   setattr(req: Request, ino: number, args: SetattrArgs): MaybePromise<AttrReply> {

@@ -19,6 +19,7 @@ import { OpenFile } from "./open-file.ts";
 import type { OpenSlice } from "./open-slice.ts";
 import type { VfsOptions } from "./options.ts";
 import { Reader } from "./reader.ts";
+import { RemovedDirs } from "./removed-dirs.ts";
 import type { WriterEvents } from "./slice-queue.ts";
 import { Timeouts } from "./timeouts.ts";
 import { Turn } from "./turn.ts";
@@ -33,6 +34,7 @@ export class VfsCore implements WriterEvents {
   readonly reader: Reader;
   readonly writers: Writers;
   readonly turn: Turn;
+  readonly removedDirs: RemovedDirs = new RemovedDirs();
   /** Inodes that are open or dirty. */
   readonly files: Map<Ino, OpenFile> = new Map();
   readonly handles: HandleTable<FileHandle | DirHandle> = new HandleTable();

@@ -48,6 +48,8 @@ export class DirOps {
     plus: boolean,
   ): MaybePromise<void> {
     const handle = this.#handle(fh);
+    // Not even "." and "..", as on a local file system.
+    if (this.#core.removedDirs.get(ino) !== undefined) return undefined;
     if (offset === 0) this.#core.touchAtime(ino);
     if (offset >= FIRST_ROW) return this.#rows(handle, offset - FIRST_ROW, sink, plus);
     return this.#dots(handle, ino, offset, sink, plus);

@@ -1,6 +1,6 @@
 // Operations on names: finding, making, linking, moving and removing them.
 import type { EntryReply, Request } from "../fuse/operations.ts";
-import type { Entry, NodeRequest } from "../meta/api.ts";
+import type { Entry, NodeRequest, Renamed } from "../meta/api.ts";
 import { TYPE_DIRECTORY, TYPE_SYMLINK } from "../meta/types.ts";
 import { ENOENT } from "../util/errno.ts";
 import type { MaybePromise } from "../util/maybe.ts";
@@ -104,12 +104,18 @@ export class NameOps {
 
   unlink(req: Request, parent: number, name: string): MaybePromise<void> {
     this.#judgeChange(parent, name);
-    return this.#removed(this.#core.meta.unlink(req, parent, name));
+    this.#core.changes++;
+    const removed = this.#core.meta.unlink(req, parent, name);
+    if (isPromise(removed)) return removed.then(() => {});
   }
 
   rmdir(req: Request, parent: number, name: string): MaybePromise<void> {
     this.#judgeChange(parent, name);
-    return this.#removed(this.#core.meta.rmdir(req, parent, name));
+    const core = this.#core;
+    core.changes++;
+    const removed = core.meta.rmdir(req, parent, name);
+    if (isPromise(removed)) return removed.then((e) => core.removedDirs.add(e.ino, e.attr));
+    core.removedDirs.add(removed.ino, removed.attr);
   }
 
   rename(
@@ -122,19 +128,20 @@ export class NameOps {
   ): MaybePromise<void> {
     this.#judgeChange(parent, name);
     this.#judgeChange(newParent, newName);
+    this.#core.changes++;
     const from = { parent, name };
-    return this.#removed(
-      this.#core.meta.rename(req, from, { parent: newParent, name: newName }, flags),
-    );
+    const renamed = this.#core.meta.rename(req, from, { parent: newParent, name: newName }, flags);
+    if (isPromise(renamed)) return renamed.then((r) => this.#replaced(r));
+    this.#replaced(renamed);
+  }
+
+  #replaced({ replaced, replacedAttr }: Renamed): void {
+    if (replaced === undefined || replacedAttr === undefined) return;
+    this.#core.removedDirs.add(replaced, replacedAttr);
   }
 
   #judgeChange(parent: number, name: string): void {
     this.#core.judgeWritable();
     this.#core.names.judgeChange(parent, name);
-  }
-
-  #removed(done: MaybePromise<unknown>): MaybePromise<void> {
-    this.#core.changes++;
-    if (isPromise(done)) return done.then(() => {});
   }
 }

@@ -196,6 +196,7 @@ export class OpenOps {
       core.onLost(file.ino, cause);
     }
     core.forgetDerived();
+    core.removedDirs.clear();
     for (const fh of opened) {
       const handle = core.handles.remove(fh);
       if (!(handle instanceof FileHandle)) continue;

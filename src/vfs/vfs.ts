@@ -62,8 +62,10 @@ export class Vfs implements FuseOperations {
   lookup(req: Request, parent: number, name: string): MaybePromise<EntryReply> {
     return this.#names.lookup(req, parent, name);
   }
-  /** Nothing is kept for what the kernel knows: only open files and handles are. */
-  forget(): void {}
+  /** Little is kept for what the kernel knows: only open files and handles are. */
+  forget(ino: number): void {
+    this.#core.removedDirs.forget(ino);
+  }
   getattr(_req: Request, ino: number): MaybePromise<AttrReply> {
     return this.#attrs.getattr(ino);
   }

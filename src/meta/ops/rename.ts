@@ -43,12 +43,7 @@ interface Side {
   readonly attr: Attr;
 }
 
-/** Answers also the attributes that a replaced inode has now. */
-export interface RenameResult extends Renamed {
-  readonly replacedAttr?: Attr;
-}
-
-export function rename(tx: MetaTxn, v: Volume, caller: Caller, args: RenameArgs): RenameResult {
+export function rename(tx: MetaTxn, v: Volume, caller: Caller, args: RenameArgs): Renamed {
   const { from, to, flags } = args;
   judgeArgs(caller, args);
   tx.load([
@@ -163,7 +158,7 @@ function move(
   moved: Side,
   toDir: Attr,
   victim: Side | undefined,
-): RenameResult {
+): Renamed {
   const { from, to } = args;
   const whiteout = (args.flags & RENAME_WHITEOUT) !== 0 ? args.whiteout : 0;
   if (whiteout !== 0) judgeRoom(tx, v, NODE_SPACE, 1);
@@ -205,7 +200,7 @@ function putWhiteout(tx: MetaTxn, v: Volume, at: DentryRef, ino: Ino): void {
   countVolume(tx, NODE_SPACE, 1);
 }
 
-function exchange(tx: MetaTxn, v: Volume, a: Side, b: Side): RenameResult {
+function exchange(tx: MetaTxn, v: Volume, a: Side, b: Side): Renamed {
   const attr = reparented(tx, a, b.ref);
   const other = reparented(tx, b, a.ref);
   tx.putAttr(a.dentry.ino, attr);
