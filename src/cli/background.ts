@@ -1,12 +1,13 @@
 // Runs a mount in the background: starts this program again detached, waits until it says that it is ready or why
 // it is not. The child says so in one JSON line on a pipe of its own, descriptor 3.
 import { spawn } from "node:child_process";
-import { closeSync, existsSync, mkdirSync, openSync, writeSync } from "node:fs";
+import { closeSync, existsSync, openSync, writeSync } from "node:fs";
 import { homedir } from "node:os";
 import { dirname, join } from "node:path";
 import type { Readable } from "node:stream";
 import { isSea } from "node:sea";
 import { UserError, sentenceOf } from "./user-error.ts";
+import { makeFolder } from "../util/make-folder.ts";
 
 const READY_FD = 3;
 const READY_ENV = "JFS_READY_FD";
@@ -78,7 +79,7 @@ export async function startInBackground(
 
 function openLog(file: string): number {
   try {
-    mkdirSync(dirname(file), { recursive: true });
+    makeFolder(dirname(file));
     return openSync(file, "a", 0o640);
   } catch (error) {
     throw new UserError(`cannot write the log (choose another by --log): ${sentenceOf(error)}`);

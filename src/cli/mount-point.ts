@@ -1,8 +1,9 @@
 // Finds mounts by the path that a person gave, without touching a mount that may hang.
-import { mkdir, realpath } from "node:fs/promises";
+import { realpath } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { mountAt, mountTable, type MountEntry } from "../fuse/mountinfo.ts";
 import { UserError, sentenceOf } from "./user-error.ts";
+import { makeFolder } from "../util/make-folder.ts";
 
 export interface FoundMount {
   /** Absolute; the name under which the kernel lists the mount when there is one. */
@@ -38,7 +39,7 @@ export async function makeMountPoint(given: string): Promise<string> {
   const { path, entry } = await findMount(given);
   if (entry !== undefined) return path;
   try {
-    await mkdir(path, { recursive: true });
+    makeFolder(path);
   } catch (error) {
     // A file there, or a dead mount: the layer that mounts says so in its own words.
     const { code } = error as NodeJS.ErrnoException;

@@ -1,9 +1,10 @@
 // Objects as files of a local folder, in JuiceFS's layout (formats 9.2): path = bucket + key, atomic puts, and a ledger of
 // what still has to reach the disk.
-import { closeSync, constants, fsyncSync, mkdirSync, openSync } from "node:fs";
+import { closeSync, constants, fsyncSync, openSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { EIO, ENOENT, fault } from "../util/errno.ts";
 import { log } from "../util/log.ts";
+import { makeFolder } from "../util/make-folder.ts";
 import { isPromise, then } from "../util/maybe.ts";
 import type { MaybePromise } from "../util/maybe.ts";
 import { diskError, diskErrorOf } from "./block-fault.ts";
@@ -228,7 +229,7 @@ export class FileStorage implements ObjectStorage {
 
 function openFolder(folder: string, name: string, create: boolean): number {
   try {
-    if (create) makeFolder(folder);
+    if (create) makeDurableFolder(folder);
     return openSync(folder, constants.O_RDONLY | constants.O_DIRECTORY);
   } catch (e) {
     throw diskErrorOf(e, "open", "", name);
@@ -236,8 +237,8 @@ function openFolder(folder: string, name: string, create: boolean): number {
 }
 
 /** mkdir -p that survives a power cut. */
-function makeFolder(folder: string): void {
-  const first = mkdirSync(folder, { recursive: true });
+function makeDurableFolder(folder: string): void {
+  const first = makeFolder(folder);
   if (first === undefined) return;
   for (let path = folder; path.length >= first.length; path = dirname(path))
     syncFolder(dirname(path));

@@ -1,6 +1,6 @@
 // jfs start, what `npm start` runs: a volume of one's own, made the first time, mounted until Ctrl-C.
 import { Command, Option, type Usage } from "clipanion";
-import { existsSync, mkdirSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { homedir } from "node:os";
 import { join, resolve } from "node:path";
 import { setLogLevel } from "../../util/log.ts";
@@ -8,6 +8,7 @@ import { JfsCommand } from "../command.ts";
 import { readMountArguments } from "../mount-options.ts";
 import { mountVolume } from "../mount-volume.ts";
 import { parseMetaAddress } from "../meta-address.ts";
+import { makeFolder } from "../../util/make-folder.ts";
 
 export class StartCommand extends JfsCommand {
   static override paths: string[][] = [["start"]];
@@ -28,7 +29,7 @@ export class StartCommand extends JfsCommand {
     const home = resolve(this.home ?? this.context.env["JFS_HOME"] ?? defaultHome());
     const database = join(home, "volume.db");
     const mountPoint = join(home, "mnt");
-    mkdirSync(home, { recursive: true });
+    makeFolder(home);
     // A stranger wants three lines, not a log.
     setLogLevel("warn");
     const isNew = !existsSync(database);
