@@ -5,12 +5,14 @@ import { foldIno } from "../util/ino64.ts";
 import { EXT_GROUPS, IN_HEADER } from "./abi.ts";
 
 const TWO32 = 4294967296;
+const ROOT_NODE = 1;
 const NAME_MAX = 255;
 const NO_GROUPS: readonly number[] = Object.freeze([]);
 
 export class Input {
   readonly #buffer: Buffer;
   readonly #view: DataView;
+  readonly #rootIno: number;
   #at = 0;
   #end = 0;
   /** The header's members, valid after `start`. */
@@ -22,7 +24,9 @@ export class Input {
   pid = 0;
   groups: readonly number[] = NO_GROUPS;
 
-  constructor(bytes: Uint8Array) {
+  /** `rootIno` = what the file system calls node 1. */
+  constructor(bytes: Uint8Array, rootIno: number = ROOT_NODE) {
+    this.#rootIno = rootIno;
     this.#buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   }
@@ -33,7 +37,8 @@ export class Input {
     if (length < IN_HEADER || length > view.byteLength) return false;
     this.opcode = view.getUint32(4, true);
     this.unique = view.getUint32(12, true) * TWO32 + view.getUint32(8, true);
-    this.nodeid = foldIno(view.getUint32(20, true), view.getUint32(16, true));
+    const node = foldIno(view.getUint32(20, true), view.getUint32(16, true));
+    this.nodeid = node === ROOT_NODE ? this.#rootIno : node;
     this.uid = view.getUint32(24, true);
     this.gid = view.getUint32(28, true);
     this.pid = view.getUint32(32, true);
@@ -102,7 +107,8 @@ export class Input {
   }
   ino(): number {
     const at = this.#advance(8);
-    return foldIno(this.#view.getUint32(at + 4, true), this.#view.getUint32(at, true));
+    const node = foldIno(this.#view.getUint32(at + 4, true), this.#view.getUint32(at, true));
+    return node === ROOT_NODE ? this.#rootIno : node;
   }
 
   /** A string that ends with a zero byte, as latin1. Throws EINVAL when the end is missing. */

@@ -22,6 +22,8 @@ export interface SessionOptions {
   readonly readdirplus: "auto" | "always" | "never";
   /** True with the mount option `default_permissions`: the kernel judges permissions. */
   readonly trusted: boolean;
+  /** What the file system calls the kernel's node 1, the root of the mount. */
+  readonly rootIno: number;
 }
 
 export const defaultOptions: SessionOptions = {
@@ -34,6 +36,7 @@ export const defaultOptions: SessionOptions = {
   posixAcl: false,
   readdirplus: "auto",
   trusted: true,
+  rootIno: 1,
 };
 
 export interface InitIn {

@@ -49,7 +49,7 @@ export class FuseSession {
     const replyBytes = HELD_BYTES + options.maxWrite + LARGEST_EXTRA;
     const onReadable = (status: number): void => this.#onReadable(status);
     this.#channel = openChannel(fd, options.maxWrite, replyBytes, onReadable);
-    this.#input = new Input(this.#channel.request);
+    this.#input = new Input(this.#channel.request, options.rootIno);
     this.#out = new Output(this.#channel.reply);
     const { maxWrite } = options;
     const terms = { maxWrite, setxattrExtension: false, dirents: new DirentsPool() };

@@ -58,8 +58,8 @@ export abstract class NameOperations {
   readlink(_caller: Caller, ino: Ino): MaybePromise<string> {
     return this.store.read((tx) => readlink(tx, ino));
   }
-  statfs(_ino: Ino): MaybePromise<StatFs> {
-    return this.store.read((tx) => statfs(tx, this.volume));
+  statfs(ino: Ino): MaybePromise<StatFs> {
+    return this.store.read((tx) => statfs(tx, this.volume, ino));
   }
   readdir(
     dir: Ino,

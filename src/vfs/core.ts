@@ -4,7 +4,7 @@ import type { AttrReply, EntryReply } from "../fuse/operations.ts";
 import type { ChunkStore } from "../chunk/store.ts";
 import type { MetaApi, SliceWrite } from "../meta/api.ts";
 import type { Attr, Ino } from "../meta/types.ts";
-import { TRASH_INO, TYPE_DIRECTORY } from "../meta/types.ts";
+import { ROOT_INO, TRASH_INO, TYPE_DIRECTORY } from "../meta/types.ts";
 import type { FsError } from "../util/errno.ts";
 import { EROFS, errnoOf } from "../util/errno.ts";
 import { log } from "../util/log.ts";
@@ -29,6 +29,7 @@ export class VfsCore implements WriterEvents {
   readonly meta: MetaApi;
   readonly chunks: ChunkStore;
   readonly options: VfsOptions;
+  readonly #rootIno: Ino;
   readonly timeouts: Timeouts;
   readonly names: InternalNames;
   readonly reader: Reader;
@@ -50,6 +51,7 @@ export class VfsCore implements WriterEvents {
     this.meta = meta;
     this.chunks = chunks;
     this.options = options;
+    this.#rootIno = options.rootIno ?? ROOT_INO;
     this.timeouts = new Timeouts(meta, options);
     this.names = new InternalNames(options);
     this.reader = new Reader(meta, chunks);
@@ -65,19 +67,28 @@ export class VfsCore implements WriterEvents {
 
   // Replies.
 
+  /** The kernel's number of an inode: the root of a mount is 1 there. */
+  shownIno(ino: Ino): number {
+    return ino === this.#rootIno ? ROOT_INO : ino;
+  }
+  isRoot(ino: Ino): boolean {
+    return ino === this.#rootIno;
+  }
+
   attrReply(ino: Ino, attr: Attr): AttrReply {
     const { writers, timeouts } = this;
     const overlay = writers.dirtyFiles === 0 ? undefined : writers.dirty(ino);
-    return { attr: toStat(ino, attr, overlay), attrTimeoutMs: timeouts.attrMs };
+    return { attr: toStat(this.shownIno(ino), attr, overlay), attrTimeoutMs: timeouts.attrMs };
   }
 
   entryReply(ino: Ino, attr: Attr): EntryReply {
     const { writers, timeouts } = this;
     const overlay = writers.dirtyFiles === 0 ? undefined : writers.dirty(ino);
+    const shown = this.shownIno(ino);
     return {
-      ino,
+      ino: shown,
       generation: 1,
-      attr: toStat(ino, attr, overlay),
+      attr: toStat(shown, attr, overlay),
       entryTimeoutMs: attr.type === TYPE_DIRECTORY ? timeouts.dirEntryMs : timeouts.entryMs,
       attrTimeoutMs: timeouts.attrMs,
     };

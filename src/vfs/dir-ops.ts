@@ -63,8 +63,12 @@ export class DirOps {
     plus: boolean,
   ): MaybePromise<void> {
     // "." and ".." have no attributes in READDIRPLUS: the kernel ignores them.
-    const add = (name: string, of: number, at: number): boolean =>
-      plus ? sink.addPlus(name, of, DT_DIR, at, undefined) : sink.add(name, of, DT_DIR, at);
+    const add = (name: string, of: number, at: number): boolean => {
+      const shown = this.#core.shownIno(of);
+      return plus
+        ? sink.addPlus(name, shown, DT_DIR, at, undefined)
+        : sink.add(name, shown, DT_DIR, at);
+    };
     if (offset < 1 && !add(".", ino, 1)) return;
     const rest = (parent: number): MaybePromise<void> => {
       const trash = this.#listedTrash(ino);
@@ -78,7 +82,7 @@ export class DirOps {
 
   #listedTrash(ino: number): string | undefined {
     const { options, names } = this.#core;
-    return ino === ROOT_INO && options.listTrash === true ? names.trash : undefined;
+    return this.#core.isRoot(ino) && options.listTrash === true ? names.trash : undefined;
   }
 
   #addTrash(name: string, sink: DirentSink, plus: boolean): boolean {
@@ -87,7 +91,7 @@ export class DirOps {
   }
 
   #parent(ino: number): MaybePromise<number> {
-    if (ino === ROOT_INO || ino === TRASH_INO) return ROOT_INO;
+    if (this.#core.isRoot(ino) || ino === TRASH_INO) return ROOT_INO;
     try {
       return then(this.#core.meta.getattr(ino), (attr) => attr.parent || ino);
     } catch (e) {

@@ -16,7 +16,7 @@ export class InternalNames {
 
   constructor(options: VfsOptions) {
     const prefix = options.prefixInternal === true ? ".jfs" : "";
-    const isSubdir = options.isSubdir === true;
+    const isSubdir = (options.rootIno ?? ROOT_INO) !== ROOT_INO;
     this.trash = isSubdir ? undefined : `${prefix}.trash`;
     this.#reserved = new Set(isSubdir ? [] : SUFFIXES.map((suffix) => prefix + suffix));
     this.trashAttr = trashAttr();

@@ -47,7 +47,7 @@ export class NameOps {
     return this.#make(req, parent, name, {
       type: typeOfMode(mode),
       mode: mode & 0o7777,
-      umask,
+      umask: this.#core.options.umask ?? umask,
       rdev,
     });
   }
@@ -62,7 +62,7 @@ export class NameOps {
     return this.#make(req, parent, name, {
       type: TYPE_DIRECTORY,
       mode: mode & 0o7777,
-      umask,
+      umask: this.#core.options.umask ?? umask,
       rdev: 0,
     });
   }

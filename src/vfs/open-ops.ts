@@ -110,7 +110,8 @@ export class OpenOps {
     core.names.judgeCreate(parent, name);
     core.changes++;
     try {
-      const entry = core.meta.create(req, parent, name, mode & 0o7777, umask);
+      const mask = core.options.umask ?? umask;
+      const entry = core.meta.create(req, parent, name, mode & 0o7777, mask);
       if (!isPromise(entry)) return this.#created(entry, flags);
       return entry.then(
         (e) => this.#created(e, flags),
@@ -129,7 +130,8 @@ export class OpenOps {
     umask: number,
   ): MaybePromise<Created> {
     this.#core.judgeWritable();
-    const entry = this.#core.meta.tmpfile(req, parent, mode & 0o7777, umask);
+    const mask = this.#core.options.umask ?? umask;
+    const entry = this.#core.meta.tmpfile(req, parent, mode & 0o7777, mask);
     if (isPromise(entry)) return entry.then((e) => this.#created(e, flags));
     return this.#created(entry, flags);
   }

@@ -17,8 +17,11 @@ export interface VfsOptions {
   readonly prefixInternal?: boolean;
   /** Lists `.trash` in the root. Default false: it is found by name only. */
   readonly listTrash?: boolean;
-  /** A directory other than the volume's root is mounted: no `.trash`, no reserved names. */
-  readonly isSubdir?: boolean;
+  /** The directory that is mounted, the kernel's node 1. Another one than the volume's root, which is the default, has no
+   *  `.trash` and no reserved names. */
+  readonly rootIno?: number;
+  /** The umask of all who make files, whatever theirs is. */
+  readonly umask?: number | undefined;
   /** FLUSH must arrive for read-only files too (locks are released by it). Default false. */
   readonly flushReaders?: boolean;
   /** Reads may move access times: the volume was opened with relatime or strictatime. Default false. */
