@@ -33,6 +33,13 @@ const SUID_SGID = 0o6000;
 // The 64-bit and the 32-bit form of each.
 const GETFLAGS: readonly number[] = [0x80086601, 0x80046601];
 const SETFLAGS: readonly number[] = [0x40086602, 0x40046602];
+/** FS_IOC_FSGETXATTR, which the kernel asks before it sets flags: struct fsxattr, whose first member has bits of its own. */
+const FSGETXATTR = 0x801c581f;
+const FSXATTR_BYTES = 28;
+const FSXATTR_FLAGS: readonly (readonly [linux: number, ours: number])[] = [
+  [0x08, FLAG_IMMUTABLE],
+  [0x10, FLAG_APPEND],
+];
 /** Inode flags of Linux and their place in Attr.flags (formats 1.4). */
 const INODE_FLAGS: readonly (readonly [linux: number, ours: number])[] = [
   [0x10, FLAG_IMMUTABLE],
@@ -171,7 +178,13 @@ export class AttrOps {
     if (core.options.ioctl !== true) throw ENOTTY;
     const code = command >>> 0;
     if (GETFLAGS.includes(code)) {
-      return then(core.meta.getattr(ino), (attr) => flagsReply(attr.flags, outputBytes));
+      const bytes = Math.min(8, Math.max(4, outputBytes));
+      return then(core.meta.getattr(ino), ({ flags }) => flagsReply(INODE_FLAGS, flags, bytes));
+    }
+    if (code === FSGETXATTR) {
+      return then(core.meta.getattr(ino), ({ flags }) =>
+        flagsReply(FSXATTR_FLAGS, flags, FSXATTR_BYTES),
+      );
     }
     if (!SETFLAGS.includes(code)) throw ENOTTY;
     core.judgeWritable();
@@ -201,10 +214,10 @@ function toChange(args: SetattrArgs): AttrChange {
   };
 }
 
-function flagsReply(flags: number, outputBytes: number): IoctlReply {
+function flagsReply(table: typeof INODE_FLAGS, flags: number, bytes: number): IoctlReply {
   let linux = 0;
-  for (const [theirs, ours] of INODE_FLAGS) if ((flags & ours) !== 0) linux |= theirs;
-  const data = new Uint8Array(Math.min(8, Math.max(4, outputBytes)));
+  for (const [theirs, ours] of table) if ((flags & ours) !== 0) linux |= theirs;
+  const data = new Uint8Array(bytes);
   new DataView(data.buffer).setUint32(0, linux, true);
   return { result: 0, data };
 }

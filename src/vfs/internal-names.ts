@@ -13,10 +13,13 @@ export class InternalNames {
   /** Its attributes are the same whatever its record says. */
   readonly trashAttr: Attr;
   readonly #reserved: ReadonlySet<string>;
+  /** The name that the metadata has for the trash when this mount has another one. */
+  readonly #hidden: string | undefined;
 
   constructor(options: VfsOptions) {
     const prefix = options.prefixInternal === true ? ".jfs" : "";
     const isSubdir = (options.rootIno ?? ROOT_INO) !== ROOT_INO;
+    this.#hidden = prefix === "" ? undefined : ".trash";
     this.trash = isSubdir ? undefined : `${prefix}.trash`;
     this.#reserved = new Set(isSubdir ? [] : SUFFIXES.map((suffix) => prefix + suffix));
     this.trashAttr = trashAttr();
@@ -24,6 +27,11 @@ export class InternalNames {
 
   isTrash(parent: Ino, name: string): boolean {
     return parent === ROOT_INO && name === this.trash;
+  }
+
+  /** True for a name that this mount does not know, whatever the metadata says. */
+  isHidden(parent: Ino, name: string): boolean {
+    return name === this.#hidden && parent === ROOT_INO;
   }
 
   /** Throws when `name` must not be made in `parent`: EPERM for the trash, EEXIST for the others. */

@@ -18,6 +18,7 @@ export class NameOps {
   lookup(req: Request, parent: number, name: string): MaybePromise<EntryReply> {
     const core = this.#core;
     if (core.names.isTrash(parent, name)) return core.trashReply();
+    if (core.names.isHidden(parent, name)) return this.#missing(ENOENT);
     try {
       const entry = core.meta.lookup(req, parent, name);
       if (!isPromise(entry)) return core.entryReply(entry.ino, entry.attr);
