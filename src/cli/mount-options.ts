@@ -1,5 +1,6 @@
 // Reads what `mount` was given into one typed value, and judges the mount(8) options behind -o.
 import { UsageError } from "clipanion";
+import type { AtimeMode } from "../meta/ops/open.ts";
 import { checkStorage, fileBucket } from "./format-settings.ts";
 import { parseBytes, parseCount, parseDurationMs } from "./values.ts";
 
@@ -21,6 +22,14 @@ export interface MountArguments {
   readonly bucket?: string | undefined;
   readonly checkStorage?: boolean;
   readonly noBgjob?: boolean;
+  readonly subdir?: string | undefined;
+  readonly umask?: string | undefined;
+  readonly atimeMode?: string | undefined;
+  readonly enableXattr?: boolean | undefined;
+  readonly disableXattr?: boolean;
+  readonly enableIoctl?: boolean;
+  readonly prefixInternal?: boolean;
+  readonly maxReadahead?: string | undefined;
 }
 
 export interface MountSettings {
@@ -43,6 +52,16 @@ export interface MountSettings {
   readonly bucket: string | undefined;
   readonly checkStorage: boolean;
   readonly backgroundJobs: boolean;
+  /** The directory of the volume that is mounted; "" = its root. */
+  readonly subdir: string;
+  /** Undefined = everybody's own. */
+  readonly umask: number | undefined;
+  readonly atimeMode: AtimeMode;
+  readonly xattr: boolean;
+  readonly ioctl: boolean;
+  readonly prefixInternal: boolean;
+  /** Undefined = as the Vfs sees fit. */
+  readonly maxReadaheadBytes: number | undefined;
 }
 
 // The first two are ours; the others are for mount(8) and /etc/fstab, or what jfs does anyway.
@@ -67,7 +86,14 @@ const known = new Set([
   "exec",
   "noexec",
   "noatime",
+  "relatime",
+  "norelatime",
+  "diratime",
+  "nodiratime",
   "async_dio",
+  // Names for what is mounted; jfs finds its mounts by the names that it gives.
+  "fsname",
+  "subtype",
 ]);
 
 const HEARTBEAT_MS_MIN = 1000;
@@ -93,6 +119,13 @@ export function readMountArguments(given: MountArguments): MountSettings {
     bucket: bucketOf(given),
     checkStorage: given.checkStorage ?? false,
     backgroundJobs: !readOnly && given.noBgjob !== true,
+    subdir: given.subdir ?? "",
+    umask: umask(given.umask),
+    atimeMode: atimeMode(given.atimeMode ?? "noatime"),
+    xattr: xattr(given),
+    ioctl: given.enableIoctl ?? false,
+    prefixInternal: given.prefixInternal ?? false,
+    maxReadaheadBytes: readahead(given.maxReadahead),
   };
 }
 
@@ -130,6 +163,31 @@ function atLeastOne(option: string, text: string): number {
   const count = parseCount(option, text);
   if (count === 0) throw new UsageError(`${option} ${text}: give 1 or more`);
   return count;
+}
+
+function umask(text: string | undefined): number | undefined {
+  if (text === undefined || text === "") return undefined;
+  if (/^[0-7]{1,4}$/.test(text) && parseInt(text, 8) <= 0o777) return parseInt(text, 8);
+  throw new UsageError(`--umask ${text}: give octal digits such as 022`);
+}
+
+function atimeMode(text: string): AtimeMode {
+  if (text === "noatime" || text === "relatime" || text === "strictatime") return text;
+  throw new UsageError(`--atime-mode ${text}: give noatime, relatime or strictatime`);
+}
+
+function xattr({ enableXattr, disableXattr }: MountArguments): boolean {
+  if (enableXattr === true && disableXattr === true) {
+    throw new UsageError("--enable-xattr and --disable-xattr exclude each other: leave one out");
+  }
+  // --enable-xattr=false is how a script for JuiceFS says no.
+  return disableXattr !== true && enableXattr !== false;
+}
+
+/** 0 = the default, as JuiceFS has it. */
+function readahead(text: string | undefined): number | undefined {
+  const bytes = text === undefined ? 0 : parseBytes("--max-readahead", text, "M");
+  return bytes === 0 ? undefined : bytes;
 }
 
 /** Blocks are cached in memory only: --cache-size is its limit, a cache on disk is not there yet. */

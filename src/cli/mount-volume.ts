@@ -6,6 +6,8 @@ import { mountAndServe, type Mounted } from "../fuse/serve.ts";
 import { openMeta, type Meta } from "../meta/meta.ts";
 import type { SqliteStore } from "../meta/engines/sqlite.ts";
 import { log } from "../util/log.ts";
+import type { Ino } from "../meta/types.ts";
+import type { VfsOptions } from "../vfs/options.ts";
 import { Vfs } from "../vfs/vfs.ts";
 import { kernelNotifier } from "./kernel-notifier.ts";
 import { announceLiveness } from "./liveness.ts";
@@ -15,6 +17,7 @@ import { makeMountPoint } from "./mount-point.ts";
 import { Serving } from "./serve.ts";
 import { sessionInfo } from "./session-info.ts";
 import { openStorage, probeStorage } from "./storage.ts";
+import { findSubdir } from "./subdir.ts";
 import { openStore, usableFormat } from "./volume.ts";
 
 // The kernel's requests carry up to this many bytes of file data.
@@ -37,17 +40,12 @@ export async function mountVolume(
   log("info", `Data use ${blockFolder}`);
   const serving = new Serving(path);
   const meta = await openVolumeMeta(layers, store, chunks, settings, serving);
-  const vfs = new Vfs(meta, chunks, {
-    readOnly: settings.readOnly,
-    attrTimeoutMs: settings.attrTimeoutMs,
-    entryTimeoutMs: settings.entryTimeoutMs,
-    dirEntryTimeoutMs: settings.dirEntryTimeoutMs,
-    negativeTimeoutMs: settings.negativeTimeoutMs,
-  });
+  const rootIno = await findSubdir(meta, settings.subdir);
+  const vfs = new Vfs(meta, chunks, vfsOptions(settings, meta, rootIno));
   layers.defer(() => vfs.close());
   // The directory that we were started in must not be held busy by a mount that lives for months.
   process.chdir("/");
-  const mounted = await mount(vfs, meta, path, settings);
+  const mounted = await mount(vfs, meta, path, settings, rootIno);
   vfs.attach(kernelNotifier(mounted.session, mounted.agreed));
   await announceLiveness(path);
   onReady(`OK, ${meta.format().Name} is ready at ${path}`);
@@ -93,6 +91,7 @@ async function openVolumeMeta(
     heartbeatSeconds: settings.heartbeatMs / 1000,
     noBgJob: !settings.backgroundJobs,
     maxDeletes: settings.maxDeletes,
+    atimeMode: settings.atimeMode,
     worker: sliceWorker(chunks),
     terminate: (reason) => serving.terminate(reason),
   });
@@ -100,7 +99,31 @@ async function openVolumeMeta(
   return meta;
 }
 
-function mount(vfs: Vfs, meta: Meta, path: string, settings: MountSettings): Promise<Mounted> {
+function vfsOptions(settings: MountSettings, meta: Meta, rootIno: Ino): VfsOptions {
+  return {
+    readOnly: settings.readOnly,
+    attrTimeoutMs: settings.attrTimeoutMs,
+    entryTimeoutMs: settings.entryTimeoutMs,
+    dirEntryTimeoutMs: settings.dirEntryTimeoutMs,
+    negativeTimeoutMs: settings.negativeTimeoutMs,
+    rootIno,
+    umask: settings.umask,
+    atimes: settings.atimeMode !== "noatime" && !settings.readOnly,
+    // ACLs are extended attributes.
+    xattr: settings.xattr || meta.format().EnableACL,
+    ioctl: settings.ioctl,
+    prefixInternal: settings.prefixInternal,
+    maxReadaheadBytes: settings.maxReadaheadBytes,
+  };
+}
+
+function mount(
+  vfs: Vfs,
+  meta: Meta,
+  path: string,
+  settings: MountSettings,
+  rootIno: Ino,
+): Promise<Mounted> {
   const { Name, EnableACL } = meta.format();
   return mountAndServe(
     vfs,
@@ -112,6 +135,6 @@ function mount(vfs: Vfs, meta: Meta, path: string, settings: MountSettings): Pro
       maxRead: REQUEST_BYTES_MAX,
       flags: settings.readOnly ? [...settings.flags, "ro"] : settings.flags,
     },
-    { maxWrite: REQUEST_BYTES_MAX, posixAcl: EnableACL },
+    { maxWrite: REQUEST_BYTES_MAX, posixAcl: EnableACL, rootIno },
   );
 }

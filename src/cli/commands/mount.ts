@@ -60,6 +60,27 @@ export class MountCommand extends JfsCommand {
   noBgjob: boolean = Option.Boolean("--no-bgjob", false, {
     description: "leave cleaning of trash, deleted files and dead sessions to others",
   });
+  subdir: string | undefined = Option.String("--subdir", {
+    description: "mount this directory of the volume; it is made when it is missing",
+  });
+  umask: string | undefined = Option.String("--umask", {
+    description: "umask of all who make files, in octal (their own)",
+  });
+  atimeMode: string | undefined = Option.String("--atime-mode", {
+    description: "when reading moves access times: noatime, relatime, strictatime (noatime)",
+  });
+  enableXattr: boolean | undefined = Option.Boolean("--enable-xattr", {
+    description: "keep extended attributes, as without it",
+  });
+  disableXattr: boolean = Option.Boolean("--disable-xattr", false, {
+    description: "refuse extended attributes",
+  });
+  enableIoctl: boolean = Option.Boolean("--enable-ioctl", false, {
+    description: "let lsattr and chattr see and set i (immutable) and a (append only)",
+  });
+  prefixInternal: boolean = Option.Boolean("--prefix-internal", false, {
+    description: "call the trash .jfs.trash instead of .trash",
+  });
   attrCache: string | undefined = Option.String("--attr-cache", {
     description:
       "how long the kernel keeps attributes (until they change; 1s when another session lives)",
@@ -76,6 +97,9 @@ export class MountCommand extends JfsCommand {
   });
   bufferSize: string | undefined = Option.String("--buffer-size", {
     description: "memory for data on its way, in MiB or with a unit (300M)",
+  });
+  maxReadahead: string | undefined = Option.String("--max-readahead", {
+    description: "data loaded ahead of one who reads in sequence, in MiB or with a unit (8 blocks)",
   });
   cacheDir: string | undefined = Option.String("--cache-dir", {
     description: "where blocks are cached: memory",
