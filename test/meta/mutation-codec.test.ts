@@ -7,7 +7,7 @@ import { MemoryStore } from "../../src/meta/engines/memory.ts";
 import { openMeta } from "../../src/meta/meta.ts";
 import type { Mutation } from "../../src/meta/mutation.ts";
 import { decodeMutations, encodeMutations } from "../../src/meta/mutation-codec.ts";
-import { initVolume } from "../../src/meta/ops/init.ts";
+import { initVolume } from "../../src/meta/init-volume.ts";
 import { TRASH_INO } from "../../src/meta/types.ts";
 import { Driver } from "../model/driver.ts";
 import { runModel } from "../model/operations.ts";

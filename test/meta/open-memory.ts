@@ -4,7 +4,7 @@ import type { NodeRequest } from "../../src/meta/api.ts";
 import type { Format } from "../../src/meta/format.ts";
 import type { Meta, MetaOptions } from "../../src/meta/meta.ts";
 import { openMeta } from "../../src/meta/meta.ts";
-import { initVolume } from "../../src/meta/ops/init.ts";
+import { initVolume } from "../../src/meta/init-volume.ts";
 import * as assert from "uvu/assert";
 import type { Caller } from "../../src/util/caller.ts";
 import type { Time } from "../../src/util/clock.ts";

@@ -3,7 +3,7 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { ReplayMemoryStore } from "../../src/meta/engines/replay-memory.ts";
 import { openMeta } from "../../src/meta/meta.ts";
-import { initVolume } from "../../src/meta/ops/init.ts";
+import { initVolume } from "../../src/meta/init-volume.ts";
 import { ENOENT } from "../../src/util/errno.ts";
 import { testFormat } from "../model/subject.ts";
 import { directory, file, root } from "./open-memory.ts";

@@ -10,7 +10,7 @@ import { ReplayMemoryStore } from "../../src/meta/engines/replay-memory.ts";
 import type { Format } from "../../src/meta/format.ts";
 import type { Meta, MetaOptions } from "../../src/meta/meta.ts";
 import { openMeta } from "../../src/meta/meta.ts";
-import { initVolume } from "../../src/meta/ops/init.ts";
+import { initVolume } from "../../src/meta/init-volume.ts";
 import type { MetaStore } from "../../src/meta/store.ts";
 import type { Slice } from "../../src/meta/types.ts";
 import type { Time } from "../../src/util/clock.ts";

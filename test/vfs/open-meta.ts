@@ -10,7 +10,7 @@ import type { Format } from "../../src/meta/format.ts";
 import { formatText } from "../../src/meta/format-text.ts";
 import type { Meta } from "../../src/meta/meta.ts";
 import { openMeta } from "../../src/meta/meta.ts";
-import { initVolume } from "../../src/meta/ops/init.ts";
+import { initVolume } from "../../src/meta/init-volume.ts";
 import type { MetaStore } from "../../src/meta/store.ts";
 
 export type EngineName = "memory" | "sqlite";
