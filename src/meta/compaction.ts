@@ -9,6 +9,10 @@ export const COMPACTION_RECORDS_MAX = 32_768;
 export const RECORDS_PER_CHUNK_MAX = 20_000;
 /** From here on a chunk is compacted although it is still being written. */
 export const RECORDS_BUSY_MAX = 2500;
+/** Bytes written to a chunk since it was compacted, the same with disk space instead of records: what was written over lies
+ *  in the store until then. */
+export const WRITTEN_BUSY_BYTES: number = 256 << 20;
+export const WRITTEN_BYTES_MAX: number = 1 << 30;
 const LARGE_BYTES = 1 << 20;
 /** What a record may cost: a compaction rewrites all that is visible of the chunk. */
 const BYTES_PER_WRITTEN_RECORD = 192 * 1024;
@@ -78,8 +82,9 @@ export function planCompaction(records: readonly Slice[]): CompactionPlan | unde
 }
 
 /** Does a writer whose commit left `count` records over `bytes` of a chunk call for a compaction? From 100 records on
- *  where it costs little, from 341 on in a full chunk (JuiceFS: at each hundredth record). */
-export function writerWantsCompaction(count: number, bytes: number): boolean {
+ *  where it costs little, from 341 on in a full chunk (JuiceFS: at each hundredth record), or when `written` bytes went there. */
+export function writerWantsCompaction(count: number, bytes: number, written: number): boolean {
+  if (written >= WRITTEN_BUSY_BYTES) return true;
   return count >= 100 && count * BYTES_PER_WRITTEN_RECORD >= bytes;
 }
 /** Does a reader that sees these records call for one? `pieces` = length of the visible view, `bytes` = its extent. A full

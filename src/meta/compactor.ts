@@ -3,7 +3,12 @@
 import { EINVAL, errnoOf } from "../util/errno.ts";
 import { log } from "../util/log.ts";
 import type { MaybePromise } from "../util/maybe.ts";
-import { COMPACTION_RECORDS_MAX, RECORDS_BUSY_MAX, planCompaction } from "./compaction.ts";
+import {
+  COMPACTION_RECORDS_MAX,
+  RECORDS_BUSY_MAX,
+  WRITTEN_BUSY_BYTES,
+  planCompaction,
+} from "./compaction.ts";
 import type { SliceWorker } from "./api.ts";
 import type { DataDeleter } from "./data-deleter.ts";
 import { compact } from "./ops/compact.ts";
@@ -37,7 +42,8 @@ interface Waiting {
   readonly index: number;
   readonly askedMs: number;
   writtenMs: number;
-  count: number;
+  /** It gets no time to settle. */
+  isUrgent: boolean;
 }
 
 export class Compactor {
@@ -55,19 +61,20 @@ export class Compactor {
     this.#parts = parts;
   }
 
-  /** A reader or writer asks for a compaction in the background of a chunk that has `count` records. */
-  request(ino: Ino, index: number, count: number, isWritten: boolean): void {
+  /** A reader, or a writer who has `written` so many bytes, asks for a compaction in the background of a chunk that has
+   *  `count` records. */
+  request(ino: Ino, index: number, count: number, written: number): void {
     const key = `${ino}/${index}`;
     let waiting = this.#waiting.get(key);
     if (waiting === undefined) {
       if (this.#stopped || this.#waiting.size >= WAITING_MAX) return;
       if (this.#settled.get(key) === count) return;
-      waiting = { ino, index, askedMs: performance.now(), writtenMs: 0, count };
+      waiting = { ino, index, askedMs: performance.now(), writtenMs: 0, isUrgent: false };
       this.#waiting.set(key, waiting);
       this.#schedule();
     }
-    waiting.count = Math.max(waiting.count, count);
-    if (isWritten) waiting.writtenMs = performance.now();
+    if (count >= RECORDS_BUSY_MAX || written >= WRITTEN_BUSY_BYTES) waiting.isUrgent = true;
+    if (written > 0) waiting.writtenMs = performance.now();
   }
 
   #schedule(): void {
@@ -171,6 +178,6 @@ export class Compactor {
   }
 }
 
-function isDue({ askedMs, writtenMs, count }: Waiting, now: number): boolean {
-  return count >= RECORDS_BUSY_MAX || now - writtenMs >= TICK_MS || now - askedMs >= AGE_MS;
+function isDue({ askedMs, writtenMs, isUrgent }: Waiting, now: number): boolean {
+  return isUrgent || now - writtenMs >= TICK_MS || now - askedMs >= AGE_MS;
 }

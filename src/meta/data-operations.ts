@@ -7,6 +7,8 @@ import { isPromise, then } from "../util/maybe.ts";
 import type { SliceWrite } from "./api.ts";
 import {
   RECORDS_PER_CHUNK_MAX,
+  WRITTEN_BUSY_BYTES,
+  WRITTEN_BYTES_MAX,
   readerWantsCompaction,
   writerWantsCompaction,
 } from "./compaction.ts";
@@ -32,8 +34,15 @@ const CHUNKS_WATCHED_MAX = 4096;
 /** How many records a chunk has, as far as this client wrote them. */
 interface Watched {
   count: number;
+  /** Bytes that we wrote since it was compacted. */
+  bytes: number;
   /** The count began with a look at the store. */
   isKnown: boolean;
+}
+
+interface Added {
+  records: number;
+  bytes: number;
 }
 
 export abstract class DataOperations extends NameOperations {
@@ -74,7 +83,7 @@ export abstract class DataOperations extends NameOperations {
     if (count < 3) return slices;
     const pieces = count >= 5 ? count : resolve(slices).length;
     if (readerWantsCompaction(count, pieces, extentOf(slices))) {
-      this.compactor?.request(ino, index, count, false);
+      this.compactor?.request(ino, index, count, 0);
     }
     return slices;
   }
@@ -88,25 +97,35 @@ export abstract class DataOperations extends NameOperations {
   #afterWrite(ino: Ino, writes: readonly SliceWrite[], attr: Attr): MaybePromise<Attr> {
     const { length } = attr;
     if (writes.length === 1) {
-      const wait = this.#wrote(ino, (writes[0] as SliceWrite).index, 1, length);
+      const { index, slice } = writes[0] as SliceWrite;
+      const wait = this.#wrote(ino, index, { records: 1, bytes: slice.len }, length);
       return isPromise(wait) ? wait.then(() => attr) : attr;
     }
-    const added = new Map<number, number>();
-    for (const { index } of writes) added.set(index, (added.get(index) ?? 0) + 1);
+    const added = new Map<number, Added>();
+    for (const { index, slice } of writes) {
+      const known = added.get(index);
+      if (known === undefined) added.set(index, { records: 1, bytes: slice.len });
+      else {
+        known.records++;
+        known.bytes += slice.len;
+      }
+    }
     const waits: Promise<unknown>[] = [];
-    for (const [index, count] of added) {
-      const wait = this.#wrote(ino, index, count, length);
+    for (const [index, to] of added) {
+      const wait = this.#wrote(ino, index, to, length);
       if (isPromise(wait)) waits.push(wait);
     }
     return waits.length === 0 ? attr : Promise.all(waits).then(() => attr);
   }
 
-  /** Counts `added` records; waits for a compaction when there are far too many. */
-  #wrote(ino: Ino, index: number, added: number, length: number): MaybePromise<unknown> {
+  /** Counts what was added; waits for a compaction when there is far too much. */
+  #wrote(ino: Ino, index: number, added: Added, length: number): MaybePromise<unknown> {
     const watched = this.#watch(ino, index);
-    watched.count += added;
+    watched.count += added.records;
+    watched.bytes += added.bytes;
     if (!watched.isKnown) {
-      if (watched.count < RECORDS_BEFORE_LOOK) return undefined;
+      const isQuiet = watched.count < RECORDS_BEFORE_LOOK && watched.bytes < WRITTEN_BUSY_BYTES;
+      if (isQuiet) return undefined;
       watched.isKnown = true;
       return then(this.#look(ino, index), (count) => {
         watched.count = count;
@@ -117,9 +136,13 @@ export abstract class DataOperations extends NameOperations {
   }
 
   #judge(ino: Ino, index: number, watched: Watched, length: number): MaybePromise<unknown> {
-    const bytes = Math.min(CHUNK_BYTES, length - index * CHUNK_BYTES);
-    if (!writerWantsCompaction(watched.count, bytes)) return undefined;
-    this.compactor?.request(ino, index, watched.count, true);
+    const extent = Math.min(CHUNK_BYTES, length - index * CHUNK_BYTES);
+    if (!writerWantsCompaction(watched.count, extent, watched.bytes)) return undefined;
+    this.compactor?.request(ino, index, watched.count, watched.bytes);
+    if (watched.bytes >= WRITTEN_BYTES_MAX) {
+      watched.bytes = 0;
+      return this.compactor?.compactChunk(ino, index);
+    }
     if (watched.count < RECORDS_PER_CHUNK_MAX) return undefined;
     // Others may have compacted it meanwhile.
     return then(this.#look(ino, index), (count): MaybePromise<unknown> => {
@@ -134,7 +157,7 @@ export abstract class DataOperations extends NameOperations {
     let watched = this.#watched.get(key);
     if (watched === undefined) {
       if (this.#watched.size >= CHUNKS_WATCHED_MAX) this.#watched.clear();
-      this.#watched.set(key, (watched = { count: 0, isKnown: false }));
+      this.#watched.set(key, (watched = { count: 0, bytes: 0, isKnown: false }));
     }
     return watched;
   }

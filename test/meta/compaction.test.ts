@@ -90,11 +90,13 @@ test("the chunk shows the same bytes afterwards", () => {
 });
 
 test("writers ask when the records are worth what is rewritten", () => {
-  assert.not(writerWantsCompaction(99, 1));
-  assert.ok(writerWantsCompaction(100, 16 * MIB));
-  assert.not(writerWantsCompaction(100, 64 * MIB));
-  assert.not(writerWantsCompaction(341, 64 * MIB));
-  assert.ok(writerWantsCompaction(342, 64 * MIB));
+  assert.not(writerWantsCompaction(99, 1, 0));
+  assert.ok(writerWantsCompaction(100, 16 * MIB, 0));
+  assert.not(writerWantsCompaction(100, 64 * MIB, 0));
+  assert.not(writerWantsCompaction(341, 64 * MIB, 0));
+  assert.ok(writerWantsCompaction(342, 64 * MIB, 0));
+  assert.not(writerWantsCompaction(16, 64 * MIB, 64 * MIB));
+  assert.ok(writerWantsCompaction(64, 64 * MIB, 256 * MIB));
 });
 
 test("readers ask from five pieces on, in a large chunk later", () => {

@@ -80,6 +80,25 @@ test("a writer waits when there are far too many", async () => {
   await meta.shutdown();
 });
 
+test("one who writes over the same place again and again waits before he fills the disk", async () => {
+  const { worker, merged, open } = gatedWorker();
+  const { meta } = await openMemory({}, { worker });
+  const ino = newFile(meta);
+  const len = 4 << 20;
+  let waits: unknown;
+  for (let id = 1; id <= 256; id++) {
+    assert.not(isPromise(waits));
+    const slice = { pos: 0, id, size: len, off: 0, len };
+    waits = meta.writeSlices(ino, [{ index: 0, slice }], TIME);
+  }
+  assert.ok(isPromise(waits));
+  open();
+  await waits;
+  assert.equal(merged, [len]);
+  assert.is(count(meta, ino), 1);
+  await meta.shutdown();
+});
+
 test("a batch changes each chunk and each reference once, in order", async () => {
   const { meta, store } = await openMemory();
   const ino = newFile(meta);
@@ -96,7 +115,10 @@ test("a batch changes each chunk and each reference once, in order", async () =>
     second,
     writes.filter(({ index }) => index === 1).map(({ slice }) => slice),
   );
-  assert.equal(store.read((tx) => [tx.sliceRefs(1), tx.sliceRefs(2)]), [5, 2]);
+  assert.equal(
+    store.read((tx) => [tx.sliceRefs(1), tx.sliceRefs(2)]),
+    [5, 2],
+  );
 });
 
 /** Notes the calls that change chunks and references. */
