@@ -25,6 +25,7 @@ interface SeaOptions {
     readonly disableExperimentalSEAWarning: boolean;
     readonly useSnapshot: boolean;
     readonly useCodeCache: boolean;
+    readonly execArgv: readonly string[];
     readonly assets: Readonly<Record<string, string>>;
   };
   readonly targets: readonly {
@@ -135,6 +136,8 @@ async function main(): Promise<void> {
       disableExperimentalSEAWarning: true,
       useSnapshot: false,
       useCodeCache: true,
+      // As build/jfs says.
+      execArgv: ["--max-semi-space-size=8"],
       assets,
     },
     targets: [{ nodeRange: "node24", platform: "linux", arch: process.arch, output: fresh }],

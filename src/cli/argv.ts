@@ -189,6 +189,8 @@ function judgeForeign(name: string, value: string, option: ForeignOption): void 
     throw new UsageError(`${name} is not supported yet: leave it out`);
   }
   const [usual] = option.harmless;
+  // A value may be a secret, and this sentence may end in a log.
+  if (option.isSecret) throw new UsageError(`${name} is not supported yet: leave it out`);
   const advice =
     usual === undefined || usual === "" ? "leave it out" : `leave it out or use ${usual}`;
   throw new UsageError(`${name} ${value} is not supported yet: ${advice}`);

@@ -1,6 +1,6 @@
 // Runs a mount in the background: starts this program again detached, waits until it says that it is ready or why
 // it is not. The child says so in one JSON line on a pipe of its own, descriptor 3.
-import { spawn } from "node:child_process";
+import { spawn, type ChildProcess } from "node:child_process";
 import { closeSync, existsSync, openSync, writeSync } from "node:fs";
 import { homedir } from "node:os";
 import { dirname, join } from "node:path";
@@ -11,6 +11,8 @@ import { makeFolder } from "../util/make-folder.ts";
 
 const READY_FD = 3;
 const READY_ENV = "JFS_READY_FD";
+/** How long the child may take to undo what it has begun. */
+const END_MS = 5000;
 
 interface Report {
   /** What to print when it worked. */
@@ -63,15 +65,19 @@ export async function startInBackground(
   });
   closeSync(log);
   const pipe = child.stdio[READY_FD] as Readable;
-  const report = await Promise.race([firstLine(pipe), silence(timeoutMs)]);
+  const stopped = signalled();
+  const report = await Promise.race([firstLine(pipe), silence(timeoutMs), stopped]);
   pipe.destroy();
-  child.unref();
-  if (report === "silent") {
+  if (report === "silent" || report === "stopped") {
+    await end(child);
     throw new UserError(
-      `the mount point is not ready after ${timeoutMs / 1000} seconds: see ${logFile}, or mount in the foreground ` +
-        "(JFS_MOUNT_TIMEOUT waits longer)",
+      report === "stopped"
+        ? "stopped by a signal before the volume was mounted: mount it again"
+        : `the mount point is not ready after ${timeoutMs / 1000} seconds: see ${logFile}, or wait longer ` +
+            "by JFS_MOUNT_TIMEOUT",
     );
   }
+  child.unref();
   const { ready, error } = parseReport(report, logFile);
   if (ready === undefined) throw new UserError(error ?? `the mount failed: see ${logFile}`);
   return ready;
@@ -93,6 +99,25 @@ async function firstLine(pipe: Readable): Promise<string> {
     if (text.includes("\n")) break;
   }
   return text;
+}
+
+/** The child has a terminal no more: what the person types there must be passed on to it. */
+async function signalled(): Promise<"stopped"> {
+  return new Promise((done) => {
+    for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+      process.once(signal, () => done("stopped"));
+    }
+  });
+}
+
+/** What has not been mounted when we say so must not be mounted a moment later. */
+async function end(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const ended = new Promise((done) => child.once("exit", done));
+  child.kill("SIGTERM");
+  const timer = setTimeout(() => child.kill("SIGKILL"), END_MS);
+  await ended;
+  clearTimeout(timer);
 }
 
 async function silence(ms: number): Promise<"silent"> {

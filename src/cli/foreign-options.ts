@@ -5,19 +5,22 @@ export interface ForeignOption {
   readonly takesValue: boolean;
   /** Values that mean "as without this option". */
   readonly harmless: readonly string[];
+  /** Its value is never repeated. */
+  readonly isSecret?: boolean;
 }
 
 const flag: ForeignOption = { takesValue: false, harmless: [] };
 /** A flag that asks for what jfs does anyway. */
 const given: ForeignOption = { takesValue: false, harmless: ["true"] };
 const value = (...harmless: string[]): ForeignOption => ({ takesValue: true, harmless });
+const secret: ForeignOption = { ...value(""), isSecret: true };
 
 type Table = Readonly<Record<string, ForeignOption>>;
 
 const credentials: Table = {
-  "--access-key": value(""),
-  "--secret-key": value(""),
-  "--session-token": value(""),
+  "--access-key": secret,
+  "--secret-key": secret,
+  "--session-token": secret,
   "--storage-class": value(""),
   "--tag": value(""),
 };

@@ -21,6 +21,8 @@ export interface FormatOptions {
 }
 
 const ACL_CLIENT = "1.2.0-A";
+const BLOCK_KIB_MIN = 64;
+const BLOCK_KIB_MAX = 16 * 1024;
 
 export function defaultBucket(): string {
   return process.getuid?.() === 0 ? "/var/jfs" : join(homedir(), ".juicefs/local");
@@ -47,7 +49,7 @@ export function checkName(name: string): string {
 /** KiB; clamped to 64 KiB ... 16 MiB and rounded down to a power of two, as JuiceFS does. */
 export function blockKib(text: string): number {
   const bytes = parseBytes("--block-size", text, "K");
-  const clamped = Math.min(Math.max(bytes, 64 * 1024), 16 * 1024 * 1024);
+  const clamped = Math.min(Math.max(bytes, BLOCK_KIB_MIN * 1024), BLOCK_KIB_MAX * 1024);
   return 2 ** Math.floor(Math.log2(clamped)) / 1024;
 }
 
@@ -123,14 +125,39 @@ export function checkUsable(format: Format, client: string): void {
     throw new UserError(`the volume has metadata version ${MetaVersion}: a newer jfs is needed`);
   }
   if (isVersionRefused(format, client)) {
-    const range = `${MinClientVersion || "any"} to ${MaxClientVersion || "any"}`;
+    const isOld = compareVersions(client, MinClientVersion) < 0;
     throw new UserError(
-      `the volume wants clients of version ${range}, this jfs counts as ${client}: change it with jfs config`,
+      `the volume wants clients of version ${MinClientVersion || "any"} to ${MaxClientVersion || "any"}, this jfs ` +
+        `counts as ${client}: ${isOld ? "use a newer one" : "raise it with jfs config --max-client-version"}`,
+    );
+  }
+  checkSupported(format);
+}
+
+/** Throws UserError when the volume's blocks are kept in a way that this jfs does not know: it must change nothing there. */
+export function checkSupported(format: Format): void {
+  const damaged = unusable(format);
+  if (damaged !== undefined) {
+    throw new UserError(
+      `the setting of the volume has no usable ${damaged}: restore the metadata from a backup`,
     );
   }
   const lacking = unsupported(format);
-  if (lacking !== undefined)
-    throw new UserError(`the volume uses ${lacking}, which jfs does not support yet`);
+  if (lacking === undefined) return;
+  throw new UserError(
+    `the volume uses ${lacking}, which jfs does not support yet: use it with juicefs`,
+  );
+}
+
+/** What would send blocks to wrong places. */
+function unusable({ Name, BlockSize }: Format): string | undefined {
+  // Older versions were more liberal with names than checkName.
+  if (Name === "" || Name.startsWith(".") || Name.includes("/")) return "Name";
+  const isBlockSize =
+    BlockSize >= BLOCK_KIB_MIN &&
+    BlockSize <= BLOCK_KIB_MAX &&
+    Number.isInteger(Math.log2(BlockSize));
+  return isBlockSize ? undefined : "BlockSize";
 }
 
 function unsupported(format: Format): string | undefined {

@@ -34,6 +34,9 @@ export function parseMetaAddress(text: string): MetaAddress {
     );
   }
   const rest = text.slice(scheme[0].length);
+  if (/^[^/?]*:[^/?]*@/.test(rest)) {
+    throw new UsageError("sqlite3:// takes a path alone: leave out the user and the password");
+  }
   const mark = rest.indexOf("?");
   if (mark < 0) return address(rest, new URLSearchParams());
   return address(rest.slice(0, mark), new URLSearchParams(rest.slice(mark + 1)));
@@ -52,7 +55,10 @@ function address(given: string, parameters: URLSearchParams): MetaAddress {
       }
       tablePrefix = `jfs_${value}_`;
     } else if (harmless[name]?.test(value) !== true) {
-      throw new UsageError(`META-URL parameter ${name}=${value} is not supported: leave it out`);
+      // Not its value: it may be a password.
+      throw new UsageError(
+        `META-URL parameter ${name} is not supported with that value: leave it out`,
+      );
     }
   }
   const path = resolve(file);

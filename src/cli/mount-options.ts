@@ -35,6 +35,8 @@ export interface MountArguments {
 export interface MountSettings {
   readonly readOnly: boolean;
   readonly allowOther: boolean;
+  /** Another file system at the mount point may be hidden. */
+  readonly mountOver: boolean;
   /** Flags for the kernel, by their names in mount(8); read-only is not among them. */
   readonly flags: readonly string[];
   /** Milliseconds; undefined = as long as this process is the only session, one second otherwise. */
@@ -44,7 +46,7 @@ export interface MountSettings {
   readonly negativeTimeoutMs: number | undefined;
   readonly heartbeatMs: number;
   readonly bufferBytes: number;
-  readonly cacheBytes: number | undefined;
+  readonly cacheBytes: number;
   readonly maxUploads: number;
   /** 0 = this process deletes no blocks. */
   readonly maxDeletes: number;
@@ -96,6 +98,7 @@ const known = new Set([
   "subtype",
 ]);
 
+const CACHE_BYTES = 100 * 2 ** 20;
 const HEARTBEAT_MS_MIN = 1000;
 const HEARTBEAT_MS_MAX = 600_000;
 
@@ -103,8 +106,10 @@ const HEARTBEAT_MS_MAX = 600_000;
 export function readMountArguments(given: MountArguments): MountSettings {
   const flags = readFlags(given.mountOptions);
   const readOnly = given.readOnly || flags.has("ro");
+  const bufferBytes = parseBytes("--buffer-size", given.bufferSize ?? "300M", "M");
   return {
     readOnly,
+    mountOver: flags.has("nonempty"),
     allowOther: process.getuid?.() === 0 || flags.has("allow_other"),
     flags: ["nodev", "noexec", "nosuid", "suid", "dev"].filter((flag) => flags.has(flag)),
     attrTimeoutMs: timeout("--attr-cache", given.attrCache),
@@ -112,8 +117,8 @@ export function readMountArguments(given: MountArguments): MountSettings {
     dirEntryTimeoutMs: timeout("--dir-entry-cache", given.dirEntryCache),
     negativeTimeoutMs: timeout("--negative-entry-cache", given.negativeEntryCache),
     heartbeatMs: heartbeat(given.heartbeat ?? "12s"),
-    bufferBytes: parseBytes("--buffer-size", given.bufferSize ?? "300M", "M"),
-    cacheBytes: cache(given.cacheDir, given.cacheSize),
+    bufferBytes,
+    cacheBytes: cache(given.cacheDir, given.cacheSize) ?? defaultCache(bufferBytes),
     maxUploads: atLeastOne("--max-uploads", given.maxUploads ?? "20"),
     maxDeletes: parseCount("--max-deletes", given.maxDeletes ?? "10"),
     bucket: bucketOf(given),
@@ -135,7 +140,7 @@ function readFlags(options: readonly string[]): Set<string> {
   for (const option of options) {
     const [name = ""] = option.split("=");
     if (!known.has(name) && !name.startsWith("x-")) {
-      throw new UsageError(`-o ${option} is not supported: leave it out`);
+      throw new UsageError(`-o ${name} is not supported: leave it out`);
     }
     flags.add(name);
   }
@@ -188,6 +193,11 @@ function xattr({ enableXattr, disableXattr }: MountArguments): boolean {
 function readahead(text: string | undefined): number | undefined {
   const bytes = text === undefined ? 0 : parseBytes("--max-readahead", text, "M");
   return bytes === 0 ? undefined : bytes;
+}
+
+/** Who asks for little memory gets little. */
+function defaultCache(bufferBytes: number): number {
+  return Math.min(CACHE_BYTES, Math.floor(bufferBytes / 3));
 }
 
 /** Blocks are cached in memory only: --cache-size is its limit, a cache on disk is not there yet. */

@@ -1,4 +1,5 @@
 // Finds mounts by the path that a person gave, without touching a mount that may hang.
+import { UsageError } from "clipanion";
 import { realpath } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { mountAt, mountTable, type MountEntry } from "../fuse/mountinfo.ts";
@@ -13,6 +14,7 @@ export interface FoundMount {
 
 /** Symlinks are followed only where no mount lies: asking a dead one would fail, a hanging one hang. */
 export async function findMount(given: string): Promise<FoundMount> {
+  if (given === "") throw new UsageError("MOUNTPOINT is empty: name a directory");
   const table = await mountTable();
   const path = resolve(given);
   const candidates = [path];

@@ -16,9 +16,9 @@ import type { MountSettings } from "./mount-options.ts";
 import { makeMountPoint } from "./mount-point.ts";
 import { Serving } from "./serve.ts";
 import { sessionInfo } from "./session-info.ts";
-import { openStorage, probeStorage } from "./storage.ts";
+import { checkOwner, openStorage, probeStorage } from "./storage.ts";
 import { findSubdir } from "./subdir.ts";
-import { openStore, usableFormat } from "./volume.ts";
+import { hasSlices, openStore, usableFormat } from "./volume.ts";
 
 // The kernel's requests carry up to this many bytes of file data.
 const REQUEST_BYTES_MAX = 1 << 20;
@@ -32,12 +32,13 @@ export async function mountVolume(
   onReady: (line: string) => void,
 ): Promise<number> {
   log("info", `Meta address: ${address.shown}`);
-  const path = await makeMountPoint(mountPoint);
   // Closed in reverse order, whatever happens.
   await using layers = new AsyncDisposableStack();
   const store = layers.use(openStore(address, { durably: (work) => chunks.syncBefore(work) }));
   const { chunks, blockFolder } = await openChunks(layers, store, settings);
   log("info", `Data use ${blockFolder}`);
+  // Not before: who has mistaken the volume gets no folder.
+  const path = await makeMountPoint(mountPoint);
   const serving = new Serving(path);
   const meta = await openVolumeMeta(layers, store, chunks, settings, serving);
   const rootIno = await findSubdir(meta, settings.subdir);
@@ -45,6 +46,7 @@ export async function mountVolume(
   layers.defer(() => vfs.close());
   // The directory that we were started in must not be held busy by a mount that lives for months.
   process.chdir("/");
+  serving.checkAsked();
   const mounted = await mount(vfs, meta, path, settings, rootIno);
   vfs.attach(kernelNotifier(mounted.session, mounted.agreed));
   await announceLiveness(path);
@@ -66,13 +68,14 @@ async function openChunks(
   const format = await usableFormat(store);
   const storage = openStorage({ ...format, Bucket: settings.bucket ?? format.Bucket });
   layers.defer(async () => storage.close());
+  await checkOwner(storage, format.UUID, await hasSlices(store));
   if (settings.checkStorage) await probeStorage(storage);
   const chunks = new BlockChunkStore(storage, {
     blockBytes: format.BlockSize * 1024,
     hashPrefix: format.HashPrefix ?? false,
     bufferBytes: settings.bufferBytes,
     maxUploads: settings.maxUploads,
-    ...(settings.cacheBytes === undefined ? {} : { cacheBytes: settings.cacheBytes }),
+    cacheBytes: settings.cacheBytes,
   });
   layers.defer(() => chunks.close());
   return { chunks, blockFolder: storage.name };
@@ -133,6 +136,7 @@ function mount(
       allowOther: settings.allowOther,
       defaultPermissions: true,
       maxRead: REQUEST_BYTES_MAX,
+      over: settings.mountOver,
       flags: settings.readOnly ? [...settings.flags, "ro"] : settings.flags,
     },
     { maxWrite: REQUEST_BYTES_MAX, posixAcl: EnableACL, rootIno },

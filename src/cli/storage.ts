@@ -4,7 +4,7 @@ import type { Format } from "../meta/format.ts";
 import { FileStorage } from "../object/file.ts";
 import { PrefixStorage } from "../object/prefix.ts";
 import type { ObjectStorage } from "../object/storage.ts";
-import { FsFault } from "../util/errno.ts";
+import { ENOENT, FsFault } from "../util/errno.ts";
 import { UserError, sentenceOf } from "./user-error.ts";
 
 /** All objects of a volume lie below its name. Throws UserError when the folder cannot be used. */
@@ -51,6 +51,50 @@ export async function claimStorage(storage: ObjectStorage, uuid: string): Promis
     );
   }
   await storage.put(UUID_KEY, [Buffer.from(uuid)], { durable: true });
+}
+
+/** Refuses the blocks of another volume, and a folder that lacks those of this one: its disk may not be mounted.
+ *  Throws UserError. */
+export async function checkOwner(
+  storage: ObjectStorage,
+  uuid: string,
+  hasBlocks: boolean,
+): Promise<void> {
+  const owner = await readOwner(storage);
+  if (owner === uuid) return;
+  if (owner !== undefined) {
+    throw new UserError(
+      `${storage.name} holds the blocks of another volume (${owner}, not ${uuid}): name the right folder by --bucket`,
+    );
+  }
+  // Volumes need no mark, but those without one still have blocks.
+  if (!hasBlocks) return;
+  if (await hasObject(storage, "chunks")) return;
+  throw new UserError(
+    `${storage.name} has no blocks of this volume: mount the disk that holds them, or name their folder by --bucket`,
+  );
+}
+
+/** A folder counts too. */
+async function hasObject(storage: ObjectStorage, key: string): Promise<boolean> {
+  try {
+    await storage.head(key);
+    return true;
+  } catch (error) {
+    if (error === ENOENT) return false;
+    throw storageError(storage.name, error);
+  }
+}
+
+async function readOwner(storage: ObjectStorage): Promise<string | undefined> {
+  try {
+    return Buffer.from(await storage.get(UUID_KEY))
+      .toString()
+      .trim();
+  } catch (error) {
+    if (error === ENOENT) return undefined;
+    throw storageError(storage.name, error);
+  }
 }
 
 /** Undoes `claimStorage` when the volume could not be made after all. */

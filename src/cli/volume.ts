@@ -45,6 +45,11 @@ export async function usableFormat(store: MetaStore): Promise<Format> {
   return format;
 }
 
+/** True when the volume has blocks, or had some once. */
+export async function hasSlices(store: MetaStore): Promise<boolean> {
+  return (await store.read((tx) => tx.counter("nextChunk"))) > 1;
+}
+
 /** The setting as it may be shown: in JuiceFS's order, without what opens the object store. */
 export function shownFormat(format: Format): Readonly<Record<string, unknown>> {
   const shown = JSON.parse(formatText(format)) as Record<string, unknown>;

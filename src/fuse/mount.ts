@@ -6,6 +6,8 @@ import { readdir, realpath, stat, writeFile } from "node:fs/promises";
 import { getSystemErrorName } from "node:util";
 import { nativeFuse } from "./channel.ts";
 import { isVolume, mountAt, mountTable } from "./mountinfo.ts";
+import type { MountEntry } from "./mountinfo.ts";
+import { lockMountPoint } from "./mount-lock.ts";
 import { unmount } from "./unmount.ts";
 
 export interface MountOptions {
@@ -18,6 +20,8 @@ export interface MountOptions {
   readonly maxRead: number;
   /** Flags of mount(8): ro, noexec, noatime, suid, dev */
   readonly flags: readonly string[];
+  /** Mount over another file system, and hide it. */
+  readonly over?: boolean;
 }
 
 export class MountError extends Error {
@@ -40,19 +44,26 @@ const STAT_MS = 5000;
 
 /** Mounts and answers the descriptor of the connection. */
 export async function mountFuse(options: MountOptions): Promise<number> {
-  const mountpoint = await checkMountpoint(options.mountpoint);
   for (const flag of options.flags) {
     if (BITS[flag] === undefined && !NEUTRAL.has(flag)) {
       throw new MountError(`mount option "${flag}" is not known: leave it out`);
     }
   }
+  using lock = await lockMountPoint(options.mountpoint);
+  if (lock === undefined) {
+    throw new MountError(
+      `another process is mounting on ${options.mountpoint} at this moment: try again, or choose another place`,
+    );
+  }
+  const mountpoint = await checkMountpoint(options.mountpoint, options.over);
+  // Awaited here: the lock is held until the mount is made.
   return process.getuid?.() === 0
-    ? mountAsRoot(mountpoint, options)
-    : mountAsUser(mountpoint, options);
+    ? await mountAsRoot(mountpoint, options)
+    : await mountAsUser(mountpoint, options);
 }
 
 /** The resolved path. A dead mount that lies there is taken away. */
-export async function checkMountpoint(path: string): Promise<string> {
+export async function checkMountpoint(path: string, over = false): Promise<string> {
   const kind = await kindOf(path);
   if (kind === "dead") await unmount(path, { lazy: true });
   if (kind === "hangs") {
@@ -65,17 +76,28 @@ export async function checkMountpoint(path: string): Promise<string> {
     throw new MountError(`mount point ${path} does not exist: create it with mkdir -p ${path}`);
   if (settled === "file")
     throw new MountError(`mount point ${path} is not a directory: name a directory`);
+  if (settled === "EACCES")
+    throw new MountError(`mount point ${path} is closed to this user: choose one of your own`);
   if (settled !== "directory")
-    throw new MountError(`mount point ${path} cannot be used: ${settled}`);
+    throw new MountError(`mount point ${path} cannot be used (${settled}): choose another place`);
   const real = await realpath(path);
   if (real === "/") throw new MountError("/ cannot be a mount point: name an empty directory");
-  const existing = mountAt(await mountTable(), real);
-  if (existing !== undefined && isVolume(existing)) {
+  checkFree(mountAt(await mountTable(), real), real, over);
+  return real;
+}
+
+function checkFree(existing: MountEntry | undefined, path: string, over: boolean): void {
+  if (existing === undefined) return;
+  if (isVolume(existing)) {
     throw new MountError(
-      `${existing.source} is already mounted on ${real}: unmount it first with jfs umount ${real}`,
+      `${existing.source} is already mounted on ${path}: unmount it first with jfs umount ${path}`,
     );
   }
-  return real;
+  // An automounter waits there for us.
+  if (over || existing.type === "autofs") return;
+  throw new MountError(
+    `a ${existing.type} file system is mounted on ${path} and would be hidden: choose another place, or give -o nonempty`,
+  );
 }
 
 /** Never waits long, for a server that hangs makes stat hang. */

@@ -3,15 +3,21 @@ import { Command, Option, UsageError, type Usage } from "clipanion";
 import type { Format } from "../../meta/format.ts";
 import type { MetaStore } from "../../meta/store.ts";
 import { JfsCommand } from "../command.ts";
-import { checkStorage, fileBucket, isVersionRefused, withAcl } from "../format-settings.ts";
+import {
+  checkStorage,
+  checkSupported,
+  fileBucket,
+  isVersionRefused,
+  withAcl,
+} from "../format-settings.ts";
 import { goJson } from "../go-json.ts";
 import { parseMetaAddress } from "../meta-address.ts";
-import { openStorage, probeStorage } from "../storage.ts";
+import { checkOwner, openStorage, probeStorage } from "../storage.ts";
 import { usageOf, type VolumeUsage } from "../usage.ts";
 import { UserError } from "../user-error.ts";
 import { humanBytes, parseBytes, parseCount } from "../values.ts";
 import { compareVersions, isVersion, sessionVersion } from "../version.ts";
-import { existingFormat, openStore, shownFormat } from "../volume.ts";
+import { existingFormat, hasSlices, openStore, shownFormat } from "../volume.ts";
 
 type Writable<T> = { -readonly [K in keyof T]: T[K] };
 
@@ -76,11 +82,14 @@ export class ConfigCommand extends JfsCommand {
       this.print(goJson(shownFormat(old), "  "));
       return 0;
     }
+    checkSupported(old);
     if (changes.length === 0) {
       this.print(this.json ? goJson(shownFormat(old), "  ") : "Nothing changed.");
       return 0;
     }
-    if (!this.force && !(await this.#isSafe(store, old, format))) throw new UserError("Aborted.");
+    if (!this.force && !(await this.#isSafe(store, old, format))) {
+      throw new UserError("nothing was changed: answer y, or give --yes");
+    }
     await store.saveFormat(format);
     this.print(this.json ? goJson(shownFormat(format), "  ") : changes.join("\n"));
     return 0;
@@ -170,7 +179,9 @@ export class ConfigCommand extends JfsCommand {
 
   async #isSafe(store: MetaStore, old: Format, format: Format): Promise<boolean> {
     if (format.Bucket !== old.Bucket || format.Storage !== old.Storage) {
-      const storage = openStorage(format, { create: true });
+      const hasBlocks = await hasSlices(store);
+      const storage = openStorage(format, { create: !hasBlocks });
+      await checkOwner(storage, format.UUID, hasBlocks);
       await probeStorage(storage);
       await storage.close();
     }
@@ -195,7 +206,8 @@ export class ConfigCommand extends JfsCommand {
         "The current trash will be emptied and future removed files will purged immediately.",
       );
     }
-    if (isVersionRefused(format, sessionVersion())) {
+    const client = sessionVersion();
+    if (isVersionRefused(format, client) && !isVersionRefused(old, client)) {
       warnings.push("This jfs itself will be refused after the change.");
     }
     return warnings;

@@ -5,12 +5,20 @@ import { dirname } from "node:path";
 import type { Format } from "../../meta/format.ts";
 import { log } from "../../util/log.ts";
 import { JfsCommand } from "../command.ts";
-import { checkName, newFormat, reformat, withAcl, type FormatOptions } from "../format-settings.ts";
+import {
+  checkName,
+  checkUsable,
+  newFormat,
+  reformat,
+  withAcl,
+  type FormatOptions,
+} from "../format-settings.ts";
 import { goJson } from "../go-json.ts";
 import { parseMetaAddress, type MetaAddress } from "../meta-address.ts";
-import { claimStorage, openStorage, probeStorage, unclaimStorage } from "../storage.ts";
+import { checkOwner, claimStorage, openStorage, probeStorage, unclaimStorage } from "../storage.ts";
 import { UserError } from "../user-error.ts";
-import { openStore, readFormat, shownFormat } from "../volume.ts";
+import { sessionVersion } from "../version.ts";
+import { hasSlices, openStore, readFormat, shownFormat } from "../volume.ts";
 
 export class FormatCommand extends JfsCommand {
   static override paths: string[][] = [["format"]];
@@ -111,20 +119,26 @@ export class FormatCommand extends JfsCommand {
 
   async #formatExisting(address: MetaAddress, name: string): Promise<Format | undefined> {
     let old: Format | undefined;
+    let hasBlocks = false;
     {
       await using store = openStore(address, { create: true });
       old = await readFormat(store);
+      if (old !== undefined) hasBlocks = await hasSlices(store);
     }
     if (old === undefined) return this.#create(address, newFormat(name, this.#options()));
     if (this.noUpdate) return undefined;
+    checkUsable(old, sessionVersion());
     const changed = this.force
       ? { ...newFormat(name, this.#options()), UUID: old.UUID }
       : reformat(old, name, this.#options());
     const format = this.enableAcl && !changed.EnableACL ? withAcl(changed) : changed;
-    const storage = openStorage(format, { create: true });
+    const storage = openStorage(format, { create: !hasBlocks });
     try {
       log("info", `Data use ${storage.name}`);
-      if (!process.env["JFS_NO_CHECK_OBJECT_STORAGE"]) await probeStorage(storage);
+      if (!process.env["JFS_NO_CHECK_OBJECT_STORAGE"]) {
+        await checkOwner(storage, format.UUID, hasBlocks);
+        await probeStorage(storage);
+      }
     } finally {
       await storage.close();
     }

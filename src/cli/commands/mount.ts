@@ -105,7 +105,8 @@ export class MountCommand extends JfsCommand {
     description: "where blocks are cached: memory",
   });
   cacheSize: string | undefined = Option.String("--cache-size", {
-    description: "memory for cached blocks, in MiB or with a unit",
+    description:
+      "memory for cached blocks, in MiB or with a unit (a third of --buffer-size, 100M at most)",
   });
   maxUploads: string | undefined = Option.String("--max-uploads", {
     description: "blocks stored at the same time (20)",
@@ -121,6 +122,7 @@ export class MountCommand extends JfsCommand {
     // Judged before anything starts, so that a wrong option is told here and not in a log file.
     const settings = readMountArguments(this);
     const address = parseMetaAddress(this.metaUrl);
+    if (this.mountPoint === "") throw new UsageError("MOUNTPOINT is empty: name a directory");
     if (this.background && !isBackgroundChild()) return this.#startInBackground();
     try {
       return await mountVolume(address, resolve(this.mountPoint), settings, (ready) => {

@@ -5,7 +5,7 @@ import { dirname } from "node:path";
 import Database from "better-sqlite3";
 import { EIO, ENOSPC, EROFS, fault, type FsError, type FsFault } from "../../util/errno.ts";
 import { parseFormat } from "../format-text.ts";
-import { createTables, hasTable, missingPart } from "./schema.ts";
+import { createTables, missingPart } from "./schema.ts";
 
 /** A database that cannot be opened as a volume. `message` is one sentence for the person. */
 export class SqliteOpenError extends Error {
@@ -22,9 +22,11 @@ export function openDatabase(path: string, prefix: string, create: boolean): Dat
   checkPath(path, create);
   const db = openFile(path, create);
   try {
+    // Looked at before anything is set: the database of another program stays as it is, journal mode included.
+    if (create) checkNobodys(db, path);
+    else checkTables(db, path, prefix);
     usePragmas(db, path);
     if (create) db.transaction(() => createTables(db, prefix)).immediate();
-    else checkTables(db, path, prefix);
     db.pragma("busy_timeout=0");
     return db;
   } catch (cause) {
@@ -92,20 +94,64 @@ function usePragmas(db: Database.Database, path: string): void {
   db.pragma("cache_size=-32768");
 }
 
+/** A volume is never made among the tables of another program. */
+function checkNobodys(db: Database.Database, path: string): void {
+  const foreign = db
+    .prepare(
+      "SELECT name FROM sqlite_master WHERE type='table' AND name NOT LIKE 'jfs\\_%' ESCAPE '\\' " +
+        "AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' LIMIT 1",
+    )
+    .pluck()
+    .get();
+  if (typeof foreign !== "string") return;
+  throw new SqliteOpenError(
+    `${path} is the database of another program (it has a table ${foreign}): choose another path`,
+  );
+}
+
+function storedSetting(db: Database.Database, prefix: string): unknown {
+  const columns = db.prepare("SELECT name FROM pragma_table_info(?)").pluck();
+  if (!columns.all(`${prefix}setting`).includes("value")) return undefined;
+  return db.prepare(`SELECT value FROM ${prefix}setting WHERE name='format'`).pluck().get();
+}
+
 function checkTables(db: Database.Database, path: string, prefix: string): void {
-  const setting = `SELECT value FROM ${prefix}setting WHERE name='format'`;
-  const text = hasTable(db, `${prefix}setting`) ? db.prepare(setting).pluck().get() : undefined;
+  const text = storedSetting(db, prefix);
   if (typeof text !== "string") {
-    throw new SqliteOpenError(`${path} is not formatted: make a volume there with jfs format`);
+    if (prefix === "jfs_" || typeof storedSetting(db, "jfs_") !== "string") {
+      throw new SqliteOpenError(`${path} is not formatted: make a volume there with jfs format`);
+    }
+    const given = prefix.slice("jfs_".length, -1);
+    throw new SqliteOpenError(
+      `${path} holds no volume with table_prefix=${given}, but one without: leave the prefix out`,
+    );
   }
   const { MetaVersion = 0 } = parseFormat(text);
   if (MetaVersion > META_VERSION) {
     throw new SqliteOpenError(`${path} has metadata version ${MetaVersion}: a newer jfs is needed`);
   }
   const missing = missingPart(db, prefix);
-  if (missing === undefined) return;
+  if (missing !== undefined) {
+    throw new SqliteOpenError(
+      `${path}: ${missing} is missing, another version made this database: mount it once with juicefs 1.4 to upgrade it`,
+    );
+  }
+  checkRows(db, path, prefix);
+}
+
+/** Rows without which new files would get the numbers of old ones. */
+function checkRows(db: Database.Database, path: string, prefix: string): void {
+  const root = db.prepare(`SELECT 1 FROM ${prefix}node WHERE inode=1`).get();
+  const counters = db
+    .prepare(
+      `SELECT count(*) FROM ${prefix}counter WHERE name IN ('nextInode','nextChunk') AND value>0`,
+    )
+    .pluck()
+    .get();
+  if (root !== undefined && counters === 2) return;
+  const what = root === undefined ? "the root directory" : "a counter of numbers in use";
   throw new SqliteOpenError(
-    `${path}: ${missing} is missing, another version made this database: mount it once with juicefs 1.4 to upgrade it`,
+    `${path} is damaged, ${what} is missing: restore it from a backup, or try sqlite3 .recover`,
   );
 }
 

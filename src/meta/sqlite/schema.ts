@@ -184,12 +184,6 @@ export function missingPart(db: Database.Database, prefix: string): string | und
   return undefined;
 }
 
-export function hasTable(db: Database.Database, name: string): boolean {
-  return (
-    db.prepare("SELECT 1 FROM sqlite_master WHERE type='table' AND name=?").get(name) !== undefined
-  );
-}
-
 /** The `table_prefix` of an address as JuiceFS applies it: X becomes jfs_X_. */
 export function tablePrefix(given: string | undefined): string {
   if (given === undefined || given === "") return "jfs_";
