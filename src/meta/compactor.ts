@@ -91,7 +91,10 @@ export class Compactor {
   #run(all: boolean): Promise<void> {
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    this.#running ??= this.#compactWaiting(all);
+    this.#running ??= this.#compactWaiting(all).finally(() => {
+      this.#running = undefined;
+      if (this.#waiting.size > 0) this.#schedule();
+    });
     return this.#running;
   }
   async stop(): Promise<void> {
@@ -103,22 +106,14 @@ export class Compactor {
   }
 
   async #compactWaiting(all: boolean): Promise<void> {
-    try {
-      for (const [key, waiting] of this.#waiting) {
-        if (!all && !isDue(waiting, performance.now())) continue;
-        this.#waiting.delete(key);
-        const { ino, index } = waiting;
-        await this.compactChunk(ino, index).catch((e: unknown) => {
-          log(
-            "warn",
-            `compacting chunk ${index} of inode ${ino}: ${errnoOf(e).code} (${String(e)})`,
-          );
-        });
-        if (this.#stopped) break;
-      }
-    } finally {
-      this.#running = undefined;
-      if (this.#waiting.size > 0) this.#schedule();
+    for (const [key, waiting] of this.#waiting) {
+      if (!all && !isDue(waiting, performance.now())) continue;
+      this.#waiting.delete(key);
+      const { ino, index } = waiting;
+      await this.compactChunk(ino, index).catch((e: unknown) => {
+        log("warn", `compacting chunk ${index} of inode ${ino}: ${errnoOf(e).code} (${String(e)})`);
+      });
+      if (this.#stopped) return;
     }
   }
 

@@ -63,6 +63,26 @@ test("thousands of records are merged behind the writer's back, in one pass", as
   await meta.shutdown();
 });
 
+test("a chunk that is written slowly is compacted when it rests, nobody asking", async () => {
+  const { worker, merged, open } = gatedWorker();
+  open();
+  const { meta } = await openMemory({}, { worker });
+  const ino = newFile(meta);
+  const compacted = new Promise<void>((done) => meta.onChunkChanged(() => done()));
+  // Longer than the first look at what waits, which finds the chunk still being written.
+  const start = performance.now();
+  for (let id = 1; performance.now() - start < 1500; id++) {
+    void meta.writeSlices(ino, pieces(id, 50, 0), TIME);
+    await new Promise((resume) => setTimeout(resume, 50));
+  }
+  // The limit only ends a failed test; it also keeps the process alive, which the compactor's timer does not.
+  const limit = setTimeout(() => assert.unreachable("nothing was compacted in a minute"), 60_000);
+  await compacted;
+  clearTimeout(limit);
+  assert.ok(merged.length > 0);
+  await meta.shutdown();
+});
+
 test("a writer waits when there are far too many", async () => {
   const { worker, merged, open } = gatedWorker();
   const { meta } = await openMemory({}, { worker });
