@@ -2,7 +2,7 @@
 // what still has to reach the disk.
 import { closeSync, constants, fsyncSync, openSync } from "node:fs";
 import { dirname, resolve } from "node:path";
-import { EIO, ENOENT, fault } from "../util/errno.ts";
+import { EIO, ENOENT, ENOSPC, fault } from "../util/errno.ts";
 import { log } from "../util/log.ts";
 import { makeFolder } from "../util/make-folder.ts";
 import { isPromise, then } from "../util/maybe.ts";
@@ -10,6 +10,7 @@ import type { MaybePromise } from "../util/maybe.ts";
 import { diskError, diskErrorOf } from "./block-fault.ts";
 import type { BlockIo } from "./block-io.ts";
 import { blockIo, DURABLE, NAME_WITH_FILE } from "./block-io.ts";
+import { DiskRoom } from "./disk-room.ts";
 import { listFiles } from "./file-list.ts";
 import { namesSyncWithFiles } from "./name-sync.ts";
 import type { ObjectInfo, ObjectStorage, PutOptions } from "./storage.ts";
@@ -40,6 +41,7 @@ export class FileStorage implements ObjectStorage {
   readonly #stem: string;
   readonly #durableFlags: number;
   readonly #namesSync: boolean;
+  readonly #room: DiskRoom;
   readonly #unsynced = new UnsyncedFiles(SYNC_FILES_MAX);
   readonly #durableDirectories = new Set<string>();
   #running: Promise<void> | undefined;
@@ -55,6 +57,7 @@ export class FileStorage implements ObjectStorage {
     this.#folder = resolve(path.slice(0, slash + 1));
     this.#stem = path.slice(slash + 1);
     this.name = `file://${path}`;
+    this.#room = new DiskRoom(this.#folder);
     this.#root = openFolder(this.#folder, this.name, options.create === true);
     this.#namesSync = namesSyncWithFiles(this.#folder);
     this.#durableFlags = this.#namesSync ? DURABLE | NAME_WITH_FILE : DURABLE;
@@ -86,10 +89,26 @@ export class FileStorage implements ObjectStorage {
   }
 
   put(key: string, body: readonly Uint8Array[], options?: PutOptions): MaybePromise<void> {
-    const path = this.#stem + key;
-    if (options?.durable === true) return this.#putDurable(path, key, body);
     let bytes = 0;
     for (const piece of body) bytes += piece.length;
+    if (!this.#room.take(bytes)) throw ENOSPC;
+    let done: MaybePromise<void> = undefined;
+    try {
+      done = this.#put(key, body, bytes, options?.durable === true);
+      return isPromise(done) ? done.finally(() => this.#room.landed(bytes)) : done;
+    } finally {
+      if (!isPromise(done)) this.#room.landed(bytes);
+    }
+  }
+
+  #put(
+    key: string,
+    body: readonly Uint8Array[],
+    bytes: number,
+    durable: boolean,
+  ): MaybePromise<void> {
+    const path = this.#stem + key;
+    if (durable) return this.#putDurable(path, key, body);
     const result = this.#io.blockPut(this.#root, path, body, 0, 0, bytes <= IN_PLACE_BYTES_MAX);
     if (isPromise(result)) return result.then((made) => this.#noteUnsynced(made, path, key));
     return this.#noteUnsynced(result, path, key);

@@ -11,6 +11,7 @@ import {
   rmSync,
   statSync,
   writeFileSync,
+  statfsSync,
 } from "node:fs";
 import { spawnSync } from "node:child_process";
 import { tmpdir } from "node:os";
@@ -161,6 +162,10 @@ test("a full disk is ENOSPC, leaves no temporary file and keeps what was there",
       if (e === undefined) stored++;
     }
     assert.is(e, ENOSPC);
+    const { bfree, blocks } = statfsSync(folder);
+    assert.ok(bfree >= blocks / 20, "blocks leave room for the metadata of deletions");
+    await storage.delete("small-0");
+    assert.is(await failure(() => storage.put("small-0", small)), undefined);
     assert.is(allFiles(folder).filter(isTemporary).length, 0);
     assert.is(allFiles(folder).length, stored + 1);
     assert.is(Buffer.compare(Buffer.from(await storage.get("keep")), Buffer.alloc(100_000, 1)), 0);
