@@ -194,6 +194,38 @@ test("a full disk gives ENOSPC, and what was acknowledged stays", async () => {
   }
 });
 
+test("on a full disk the WAL is used again instead of growing", async () => {
+  const dir = scratchDir();
+  try {
+    execFileSync("mount", ["-t", "tmpfs", "-o", "size=4m", "tmpfs", dir], { stdio: "ignore" });
+  } catch {
+    return skip("on a full disk the WAL is used again", "cannot mount a tmpfs");
+  }
+  const path = join(dir, "meta.db");
+  try {
+    await formatVolume(path, testFormat());
+    // No round begins by itself.
+    await using store = openSqlite(path, { checkpoint: { startBytes: 64 << 20 } });
+    let [done, failed, failedSince] = [0, 0, 0];
+    for (let i = 0; i < 1500; i++) {
+      try {
+        await store.write((tx) => tx.putXattr(10, "user.fill", Buffer.alloc(2000, i)));
+        done++;
+        failedSince = 0;
+      } catch (cause) {
+        assert.is((cause as FsFault).code, "ENOSPC");
+        failed++;
+        failedSince++;
+      }
+    }
+    assert.ok(failed > 0, "the disk was full");
+    assert.is(failedSince, 0);
+    assert.ok(failed * 10 < done, `${failed} of ${done + failed} failed`);
+  } finally {
+    execFileSync("umount", [dir]);
+  }
+});
+
 async function fillDisk(path: string): Promise<void> {
   await formatVolume(path, testFormat());
   const store = openSqlite(path, { checkpoint: { startBytes: 64 << 20 } });
@@ -209,16 +241,23 @@ async function fillDisk(path: string): Promise<void> {
       }
     };
     store.beginTurn();
+    let answer: unknown;
     // The disk may already be full while a body runs, or only at the commit.
-    attempt(() =>
-      store.write((tx) => {
+    attempt(() => {
+      answer = store.write((tx) => {
         tx.putAttr(ino, attr);
         tx.putXattr(ino, "user.fill", createHash("sha512").update(String(ino)).digest());
         tx.addCounter("totalInodes", 1);
         tx.onCommit(() => effects.add(ino));
-      }),
-    );
+      });
+    });
     attempt(() => store.endTurn());
+    try {
+      // While room is made in the WAL, writers wait.
+      await answer;
+    } catch (cause) {
+      failure ??= cause;
+    }
     if (failure === undefined) acknowledged++;
     else {
       assert.instance(failure, FsFault);

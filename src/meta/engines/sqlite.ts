@@ -81,6 +81,7 @@ export class SqliteStore implements MetaStore {
       },
       foreign: () => this.#changedByOthers(),
       mustWait: () => this.#checkpointer.isFull,
+      full: () => this.#checkpointer.makeRoom(),
     });
     this.#checkpointer = new Checkpointer(db, checkpoint, () => this.#transactions.isIdle);
     this.#transactions.pollForeign();

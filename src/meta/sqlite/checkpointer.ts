@@ -3,6 +3,8 @@
 // loop) for one round that does, after which the WAL starts from its beginning.
 import type Database from "better-sqlite3";
 import { once } from "node:events";
+import { statfsSync } from "node:fs";
+import { dirname } from "node:path";
 import { Worker } from "node:worker_threads";
 import { log } from "../../util/log.ts";
 import type { CheckpointResult } from "./checkpoint-worker.ts";
@@ -24,6 +26,8 @@ const LOOK_EVERY = 64;
 const RETRY_MS = 1000;
 const THREAD_RETRY_MS = 60_000;
 const HOLD_MS_MAX = 5000;
+/** With less free space than this every round reaches the end, so that the WAL does not grow into what is left. */
+const TIGHT_BYTES = 128 << 20;
 
 export class Checkpointer {
   readonly #path: string;
@@ -81,7 +85,23 @@ export class Checkpointer {
     // Without the thread a round blocks the loop, so it waits for the limit.
     const isDue = isFull || (frames - moved >= this.#startFrames && now >= this.#brokenUntil);
     if (!isDue || now < this.#retryAt) return;
-    if (isFull) this.#hold();
+    if (isFull || this.#isDiskTight()) this.#hold();
+    this.#round = this.#run().finally(() => (this.#round = undefined));
+  }
+
+  #isDiskTight(): boolean {
+    try {
+      const { bsize, bfree } = statfsSync(dirname(this.#path));
+      return bfree * bsize < TIGHT_BYTES;
+    } catch {
+      return false;
+    }
+  }
+
+  /** The disk is full: after a round that reaches the end the WAL is written from its beginning, in room it has already. */
+  makeRoom(): void {
+    if (this.#isClosed || this.#round !== undefined || performance.now() < this.#retryAt) return;
+    this.#hold();
     this.#round = this.#run().finally(() => (this.#round = undefined));
   }
 

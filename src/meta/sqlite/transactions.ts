@@ -20,6 +20,8 @@ export interface TransactionEvents {
   readonly foreign: () => void;
   /** True while no write transaction may begin. */
   readonly mustWait: () => boolean;
+  /** A commit found the disk full. Called when no transaction is open. */
+  readonly full: () => void;
 }
 
 export class Transactions {
@@ -54,9 +56,6 @@ export class Transactions {
     this.#queue = new WriteQueue(db.name, (bodies) => this.#runQueued(bodies));
   }
 
-  get isTurn(): boolean {
-    return this.#isTurn;
-  }
   get turnIsDirty(): boolean {
     return this.#isTurn && this.#tx.applied > 0;
   }
@@ -235,6 +234,7 @@ export class Transactions {
       this.#commit.run();
     } catch (cause) {
       this.#end();
+      if (codeOf(cause) === "SQLITE_FULL") this.#events.full();
       throw sqliteFault(cause, "commit metadata");
     }
     const effects = tx.takeEffects();
