@@ -1,3 +1,4 @@
+// mkdir -p of our own: what it makes, tells, and where it ends.
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
