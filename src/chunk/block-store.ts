@@ -111,7 +111,8 @@ export class BlockStore {
     const key = blockId(id, index);
     const bytes = blockSize(size, index, this.options.blockBytes);
     // Half of the cache at most: what was fetched ahead must not push out what has not been read yet.
-    const tooMuch = (this.#flightBytes + BufferPool.capacityFor(bytes)) * 2 > this.cache.bytesMax;
+    const tooMuch =
+      (this.#flightBytes + BufferPool.capacityFor(bytes)) * 2 > this.cache.largeBytesMax;
     if (tooMuch || !this.#downloads.hasRoom || this.cache.has(key) || this.#flights.has(key))
       return;
     try {

@@ -25,46 +25,96 @@ export function holdBlock(
   return { buffer, start, size, isPooled, isCached: false, isUsed: false, pins: 1 };
 }
 
+/** Memory of buffers below this size comes from the C library, which seldom gives it back, at a third on top. */
+const SMALL_BYTES = 64 * 1024;
+/** The part of the cache that small blocks may take: a read of theirs from the page cache costs little anyway. */
+const SMALL_PART = 4;
+
 export class BlockCache {
-  readonly bytesMax: number;
+  /** What blocks of 64 KiB and more may take. */
+  readonly largeBytesMax: number;
+  readonly #small: Shelf;
+  readonly #large: Shelf;
   readonly #pool: BufferPool;
-  readonly #blocks = new Map<BlockId, HeldBlock>();
-  #bytes = 0;
 
   constructor(bytesMax: number, pool: BufferPool) {
-    this.bytesMax = bytesMax;
     this.#pool = pool;
+    const smallMax = Math.floor(bytesMax / SMALL_PART);
+    this.largeBytesMax = bytesMax - smallMax;
+    this.#small = new Shelf(smallMax, pool);
+    this.#large = new Shelf(this.largeBytesMax, pool);
   }
 
   /** Bytes of memory held, unused ends of buffers included. */
   get bytes(): number {
-    return this.#bytes;
+    return this.#small.bytes + this.#large.bytes;
   }
 
   has(key: BlockId): boolean {
-    return this.#blocks.has(key);
+    return this.#large.has(key) || this.#small.has(key);
   }
 
   /** Not pinned: the caller does that when it keeps the block beyond this turn. */
   get(key: BlockId): HeldBlock | undefined {
-    const block = this.#blocks.get(key);
+    const block = this.#large.get(key) ?? this.#small.get(key);
     if (block !== undefined) block.isUsed = true;
     return block;
   }
 
   /** Takes over a whole block, unless it is too large for the cache or there already. The caller's pin stays the caller's. */
   add(key: BlockId, block: HeldBlock): void {
+    if (this.has(key)) return;
+    (block.buffer.length < SMALL_BYTES ? this.#small : this.#large).add(key, block);
+  }
+
+  drop(key: BlockId): void {
+    this.#large.drop(key);
+    this.#small.drop(key);
+  }
+
+  clear(): void {
+    this.#large.clear();
+    this.#small.clear();
+  }
+
+  unpin(block: HeldBlock): void {
+    block.pins--;
+    giveBack(block, this.#pool);
+  }
+}
+
+/** Blocks of a kind, within a bound of their own. */
+class Shelf {
+  bytes = 0;
+  readonly #bytesMax: number;
+  readonly #pool: BufferPool;
+  readonly #blocks = new Map<BlockId, HeldBlock>();
+
+  constructor(bytesMax: number, pool: BufferPool) {
+    this.#bytesMax = bytesMax;
+    this.#pool = pool;
+  }
+
+  has(key: BlockId): boolean {
+    return this.#blocks.has(key);
+  }
+
+  get(key: BlockId): HeldBlock | undefined {
+    return this.#blocks.get(key);
+  }
+
+  add(key: BlockId, block: HeldBlock): void {
     const bytes = block.buffer.length;
-    if (bytes > this.bytesMax || this.#blocks.has(key)) return;
+    if (bytes > this.#bytesMax) return;
     this.#makeRoom(bytes);
     block.isCached = true;
     this.#blocks.set(key, block);
-    this.#bytes += bytes;
+    this.bytes += bytes;
   }
 
   #makeRoom(bytes: number): void {
     for (const [key, block] of this.#blocks) {
-      if (this.#bytes + bytes <= this.bytesMax) return;
+      if (this.bytes + bytes <= this.#bytesMax) return;
       this.#blocks.delete(key);
       if (block.isUsed) {
         block.isUsed = false;
@@ -87,19 +137,14 @@ export class BlockCache {
     for (const key of this.#blocks.keys()) this.drop(key);
   }
 
-  unpin(block: HeldBlock): void {
-    block.pins--;
-    this.#giveBack(block);
-  }
-
   #forget(block: HeldBlock): void {
     block.isCached = false;
-    this.#bytes -= block.buffer.length;
-    this.#giveBack(block);
+    this.bytes -= block.buffer.length;
+    giveBack(block, this.#pool);
   }
+}
 
-  #giveBack(block: HeldBlock): void {
-    if (block.pins > 0 || block.isCached || !block.isPooled) return;
-    this.#pool.giveAfterTurn(block.buffer);
-  }
+function giveBack(block: HeldBlock, pool: BufferPool): void {
+  if (block.pins > 0 || block.isCached || !block.isPooled) return;
+  pool.giveAfterTurn(block.buffer);
 }

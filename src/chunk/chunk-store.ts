@@ -109,7 +109,7 @@ export class BlockChunkStore implements ChunkStore {
     const bytes = blockSize(size, index, this.blockBytes);
     const follows = this.#sequential.follows(id, index, from, from + count === bytes, count);
     // A cache that cannot keep two blocks would load each of them again and again.
-    const roomy = this.#blocks.cache.bytesMax >= 2 * BufferPool.capacityFor(bytes);
+    const roomy = this.#blocks.cache.largeBytesMax >= 2 * BufferPool.capacityFor(bytes);
     return this.#blocks.hold(id, size, index, from, count, count === bytes || (follows && roomy));
   }
 

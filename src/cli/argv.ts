@@ -129,7 +129,8 @@ class Reader {
     const takesValue = this.#options.get(name) ?? foreign?.takesValue;
     if (takesValue === undefined) throw this.#unknown(written);
     const value = inline ?? (takesValue ? next : "true");
-    if (value === undefined) throw new UsageError(`${name} needs a value`);
+    if (value === undefined)
+      throw new UsageError(`${name} needs a value: run jfs help ${this.#command}`);
     if (name === "-o") this.#readMountOptions(value);
     else if (foreign !== undefined) judgeForeign(name, value, foreign);
     else if (takesValue) this.out.push(`${name}=${value}`);
@@ -177,7 +178,7 @@ class Reader {
       );
     }
     return new UsageError(
-      `${name} belongs to ${owners.join(" and ")}, not to jfs ${this.#command}`,
+      `${name} belongs to ${owners.join(" and ")}, not to jfs ${this.#command}: leave it out`,
     );
   }
 }

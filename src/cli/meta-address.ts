@@ -45,7 +45,7 @@ export function parseMetaAddress(text: string): MetaAddress {
 function address(given: string, parameters: URLSearchParams): MetaAddress {
   const file = given.startsWith("file:") ? decodeURIComponent(given.slice(5)) : given;
   if (file === "" || file === ":memory:") {
-    throw new UsageError("META-URL needs the path of a database file, e.g. /var/lib/myjfs.db");
+    throw new UsageError("META-URL needs the path of a database file: give e.g. /var/lib/myjfs.db");
   }
   let tablePrefix = "jfs_";
   for (const [name, value] of parameters) {

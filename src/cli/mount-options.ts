@@ -107,6 +107,7 @@ export function readMountArguments(given: MountArguments): MountSettings {
   const flags = readFlags(given.mountOptions);
   const readOnly = given.readOnly || flags.has("ro");
   const bufferBytes = parseBytes("--buffer-size", given.bufferSize ?? "300M", "M");
+  const cacheBytes = cache(given.cacheDir, given.cacheSize);
   return {
     readOnly,
     mountOver: flags.has("nonempty"),
@@ -117,8 +118,8 @@ export function readMountArguments(given: MountArguments): MountSettings {
     dirEntryTimeoutMs: timeout("--dir-entry-cache", given.dirEntryCache),
     negativeTimeoutMs: timeout("--negative-entry-cache", given.negativeEntryCache),
     heartbeatMs: heartbeat(given.heartbeat ?? "12s"),
-    bufferBytes,
-    cacheBytes: cache(given.cacheDir, given.cacheSize) ?? defaultCache(bufferBytes),
+    bufferBytes: cacheBytes === undefined ? bufferBytes - defaultCache(bufferBytes) : bufferBytes,
+    cacheBytes: cacheBytes ?? defaultCache(bufferBytes),
     maxUploads: atLeastOne("--max-uploads", given.maxUploads ?? "20"),
     maxDeletes: parseCount("--max-deletes", given.maxDeletes ?? "10"),
     bucket: bucketOf(given),
@@ -195,7 +196,7 @@ function readahead(text: string | undefined): number | undefined {
   return bytes === 0 ? undefined : bytes;
 }
 
-/** Who asks for little memory gets little. */
+/** Part of the buffers unless it is asked for: all memory for data together is what --buffer-size says. */
 function defaultCache(bufferBytes: number): number {
   return Math.min(CACHE_BYTES, Math.floor(bufferBytes / 3));
 }

@@ -14,7 +14,8 @@ export function parseBytes(option: string, text: string, unit: SizeUnit): number
     throw new UsageError(`${option} ${text}: give a size such as 512K, 300M or 1.5G`);
   }
   const bytes = Math.floor(Number(match[1]) * 2 ** shift);
-  if (!Number.isSafeInteger(bytes)) throw new UsageError(`${option} ${text} is too large`);
+  if (!Number.isSafeInteger(bytes))
+    throw new UsageError(`${option} ${text} is too large: give at most 8P`);
   return bytes;
 }
 
@@ -42,7 +43,8 @@ export function parseDurationMs(option: string, text: string): number {
     seconds += Number(match[1]) * (secondsPer[match[2] as string] as number);
     rest = rest.slice(match[0].length);
   }
-  if (trimmed === "") throw new UsageError(`${option} needs a duration such as 1.5s or 10m`);
+  if (trimmed === "")
+    throw new UsageError(`${option} is empty: give a duration such as 1.5s or 10m`);
   return seconds * 1000;
 }
 

@@ -106,7 +106,7 @@ export class MountCommand extends JfsCommand {
   });
   cacheSize: string | undefined = Option.String("--cache-size", {
     description:
-      "memory for cached blocks, in MiB or with a unit (a third of --buffer-size, 100M at most)",
+      "memory for cached blocks, in MiB or with a unit (100M of --buffer-size, a third at most)",
   });
   maxUploads: string | undefined = Option.String("--max-uploads", {
     description: "blocks stored at the same time (20)",

@@ -14,6 +14,7 @@ export class SqliteOpenError extends Error {
 
 /** The highest MetaVersion that we know. */
 const META_VERSION = 1;
+const PAGE_BYTES_MIN = 512;
 /** While nothing is served yet, waiting for another process is fine. */
 const OPEN_TIMEOUT_MS = 5000;
 
@@ -50,6 +51,9 @@ function checkPath(path: string, create: boolean): void {
     throw new SqliteOpenError(`${path} is a directory: name the database file in it`);
   if (!found.isFile())
     throw new SqliteOpenError(`${path} is not a regular file: name a SQLite database`);
+  // SQLite takes a file without a whole page for an empty database, and writes over it.
+  if (found.size > 0 && found.size < PAGE_BYTES_MIN)
+    throw new SqliteOpenError(`${path} is not a SQLite database: check the path`);
   if (found.size === 0 && !create) {
     throw new SqliteOpenError(`${path} is empty: make a volume there with jfs format`);
   }
