@@ -106,8 +106,6 @@ const HEARTBEAT_MS_MAX = 600_000;
 export function readMountArguments(given: MountArguments): MountSettings {
   const flags = readFlags(given.mountOptions);
   const readOnly = given.readOnly || flags.has("ro");
-  const bufferBytes = parseBytes("--buffer-size", given.bufferSize ?? "300M", "M");
-  const cacheBytes = cache(given.cacheDir, given.cacheSize);
   return {
     readOnly,
     mountOver: flags.has("nonempty"),
@@ -118,8 +116,7 @@ export function readMountArguments(given: MountArguments): MountSettings {
     dirEntryTimeoutMs: timeout("--dir-entry-cache", given.dirEntryCache),
     negativeTimeoutMs: timeout("--negative-entry-cache", given.negativeEntryCache),
     heartbeatMs: heartbeat(given.heartbeat ?? "12s"),
-    bufferBytes: cacheBytes === undefined ? bufferBytes - defaultCache(bufferBytes) : bufferBytes,
-    cacheBytes: cacheBytes ?? defaultCache(bufferBytes),
+    ...memory(given),
     maxUploads: atLeastOne("--max-uploads", given.maxUploads ?? "20"),
     maxDeletes: parseCount("--max-deletes", given.maxDeletes ?? "10"),
     bucket: bucketOf(given),
@@ -196,9 +193,13 @@ function readahead(text: string | undefined): number | undefined {
   return bytes === 0 ? undefined : bytes;
 }
 
-/** Part of the buffers unless it is asked for: all memory for data together is what --buffer-size says. */
-function defaultCache(bufferBytes: number): number {
-  return Math.min(CACHE_BYTES, Math.floor(bufferBytes / 3));
+/** Memory for data. Cached blocks are a part of the buffers, unless their memory is asked for by itself. */
+function memory(given: MountArguments): Pick<MountSettings, "bufferBytes" | "cacheBytes"> {
+  const bufferBytes = parseBytes("--buffer-size", given.bufferSize ?? "300M", "M");
+  const asked = cache(given.cacheDir, given.cacheSize);
+  if (asked !== undefined) return { bufferBytes, cacheBytes: asked };
+  const cacheBytes = Math.min(CACHE_BYTES, Math.floor(bufferBytes / 3));
+  return { bufferBytes: bufferBytes - cacheBytes, cacheBytes };
 }
 
 /** Blocks are cached in memory only: --cache-size is its limit, a cache on disk is not there yet. */
