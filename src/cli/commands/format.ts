@@ -1,6 +1,6 @@
 // jfs format: makes a volume, or changes the changeable settings of one that exists.
 import { Command, Option, type Usage } from "clipanion";
-import { existsSync, statSync } from "node:fs";
+import { accessSync, constants, existsSync, rmSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 import type { Format } from "../../meta/format.ts";
 import { log } from "../../util/log.ts";
@@ -16,7 +16,7 @@ import {
 import { goJson } from "../go-json.ts";
 import { parseMetaAddress, type MetaAddress } from "../meta-address.ts";
 import { checkOwner, claimStorage, openStorage, probeStorage, unclaimStorage } from "../storage.ts";
-import { UserError } from "../user-error.ts";
+import { UserError, sentenceOf } from "../user-error.ts";
 import { sessionVersion } from "../version.ts";
 import { hasSlices, openStore, readFormat, shownFormat } from "../volume.ts";
 
@@ -91,7 +91,18 @@ export class FormatCommand extends JfsCommand {
     if (!existsSync(parent) || !statSync(parent).isDirectory()) {
       throw new UserError(`${parent} is no directory: make it first, the database goes there`);
     }
-    return this.#create(address, newFormat(name, this.#options()));
+    try {
+      accessSync(parent, constants.W_OK);
+    } catch (error) {
+      throw new UserError(`no database can be made in ${sentenceOf(error)}`);
+    }
+    try {
+      return await this.#create(address, newFormat(name, this.#options()));
+    } catch (error) {
+      // There was nothing before, and half a database is nobody's.
+      for (const suffix of ["", "-wal", "-shm"]) rmSync(address.path + suffix, { force: true });
+      throw error;
+    }
   }
 
   /** Storage first, database last: what fails leaves no empty database behind. */

@@ -1,6 +1,6 @@
 // Opens the database of a volume the way JuiceFS does and says in one sentence why it cannot. Opening never makes a
 // database, except for `create`.
-import { accessSync, constants, statSync } from "node:fs";
+import { accessSync, constants, statSync, statfsSync } from "node:fs";
 import { dirname } from "node:path";
 import Database from "better-sqlite3";
 import { EIO, ENOSPC, EROFS, fault, type FsError, type FsFault } from "../../util/errno.ts";
@@ -15,6 +15,8 @@ export class SqliteOpenError extends Error {
 /** The highest MetaVersion that we know. */
 const META_VERSION = 1;
 const PAGE_BYTES_MIN = 512;
+/** What SQLite needs at least beside a database with a WAL. */
+const SHM_BYTES = 32_768;
 /** While nothing is served yet, waiting for another process is fine. */
 const OPEN_TIMEOUT_MS = 5000;
 
@@ -178,7 +180,7 @@ function refusal(path: string, cause: unknown): SqliteOpenError {
       `${path} cannot be opened for writing (${text}): check the rights of the file and of its directory`,
     );
   }
-  if (code === "SQLITE_FULL")
+  if (code === "SQLITE_FULL" || (code.startsWith("SQLITE_IOERR") && isDiskFull(path)))
     return new SqliteOpenError(`${path}: no space left on the disk: free some first`);
   if (code.startsWith("SQLITE_CORRUPT")) {
     return new SqliteOpenError(
@@ -186,6 +188,12 @@ function refusal(path: string, cause: unknown): SqliteOpenError {
     );
   }
   return new SqliteOpenError(`${path} cannot be opened: ${text}`);
+}
+
+/** The first process on a database makes files beside it, and SQLite does not say why it cannot. */
+function isDiskFull(path: string): boolean {
+  const { bavail, bsize } = statfsSync(dirname(path));
+  return bavail * bsize < SHM_BYTES;
 }
 
 /** SQLite's extended result code by name, "" for another error. */
