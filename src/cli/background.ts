@@ -58,6 +58,8 @@ export async function startInBackground(
   const [command, ...front] = selfCommand();
   // An empty root has no /dev/null. A log that is open for writing only gives nothing to read either.
   const nothing = existsSync("/dev/null") ? "ignore" : log;
+  // Heard from before the child lives: it must not outlive a signal that ends us.
+  const stopped = signalled();
   const child = spawn(command as string, [...front, ...args], {
     detached: true,
     stdio: [nothing, log, log, "pipe"],
@@ -65,7 +67,6 @@ export async function startInBackground(
   });
   closeSync(log);
   const pipe = child.stdio[READY_FD] as Readable;
-  const stopped = signalled();
   const report = await Promise.race([firstLine(pipe), silence(timeoutMs), stopped]);
   pipe.destroy();
   if (report === "silent" || report === "stopped") {
