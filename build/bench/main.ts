@@ -117,7 +117,11 @@ function median(numbers: readonly number[]): number {
 
 const label = (step: Step): string => (step.isCold ? `${step.name} cold` : step.name);
 
-function measure(load: string, targets: readonly Target[], steps: readonly Step[]): Map<string, number[]> {
+function measure(
+  load: string,
+  targets: readonly Target[],
+  steps: readonly Step[],
+): Map<string, number[]> {
   const results = new Map<string, number[]>();
   for (let round = 0; round < Number(options.rounds); round++) {
     const dirs = targets.map(({ dir }) => join(dir, `round${round}`));
@@ -136,14 +140,24 @@ function measure(load: string, targets: readonly Target[], steps: readonly Step[
   return results;
 }
 
-function print(results: ReadonlyMap<string, number[]>, targets: readonly Target[], steps: readonly Step[]): void {
+function print(
+  results: ReadonlyMap<string, number[]>,
+  targets: readonly Target[],
+  steps: readonly Step[],
+): void {
   const commit = spawnSync("git", ["-C", root, "log", "-1", "--format=%h"], { encoding: "utf8" });
   const cpu = cpus()[0]?.model ?? "unknown processor";
-  console.log(`${new Date().toISOString()}  ${availableParallelism()} x ${cpu}  Linux ${release()}`);
-  console.log(`Node.js ${process.version}  commit ${commit.stdout.trim()}  median of ${options.rounds}\n`);
+  console.log(
+    `${new Date().toISOString()}  ${availableParallelism()} x ${cpu}  Linux ${release()}`,
+  );
+  console.log(
+    `Node.js ${process.version}  commit ${commit.stdout.trim()}  median of ${options.rounds}\n`,
+  );
   const others = targets.filter(({ name }) => name !== "jfs").map(({ name }) => name);
   const head = ["step", ...targets.map(({ name }) => name), ...others.map((name) => `jfs/${name}`)];
-  console.log(head.map((text, index) => (index === 0 ? text.padEnd(16) : text.padStart(12))).join(""));
+  console.log(
+    head.map((text, index) => (index === 0 ? text.padEnd(16) : text.padStart(12))).join(""),
+  );
   for (const step of steps) {
     const of = (name: string): number => median(results.get(`${label(step)}/${name}`) ?? []);
     const rates = targets.map(({ name }) => of(name).toFixed(0).padStart(12));

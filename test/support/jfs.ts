@@ -28,7 +28,11 @@ export function jfs(args: readonly string[], options: RunOptions = {}): Outcome 
     encoding: "utf8",
     timeout: 60_000,
   });
-  return { code: status ?? -1, stdout, stderr: signal === null ? stderr : `${stderr}\nended by ${signal}` };
+  return {
+    code: status ?? -1,
+    stdout,
+    stderr: signal === null ? stderr : `${stderr}\nended by ${signal}`,
+  };
 }
 
 /** Runs and expects success; returns what was printed. */
