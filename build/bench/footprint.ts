@@ -195,5 +195,5 @@ try {
   await main(place);
 } finally {
   spawnSync(jfs, ["umount", place.mnt]);
-  rmSync(base, { recursive: true, force: true });
+  if (process.exitCode === 0) rmSync(base, { recursive: true, force: true });
 }
