@@ -226,6 +226,18 @@ static napi_value stat_path(napi_env env, napi_callback_info info) {
   return number(env, 0);
 }
 
+// readAhead(fd, offset, length): starts to read what the page cache lacks of the range; cheap when it lacks nothing.
+static napi_value read_ahead(napi_env env, napi_callback_info info) {
+  napi_value arg[3];
+  size_t argc = 3;
+  int64_t offset = 0, length = 0;
+  napi_get_cb_info(env, info, &argc, arg, NULL, NULL);
+  napi_get_value_int64(env, arg[1], &offset);
+  napi_get_value_int64(env, arg[2], &length);
+  posix_fadvise(int_of(env, arg[0]), offset, length, POSIX_FADV_WILLNEED);
+  return NULL;
+}
+
 static void export_function(napi_env env, napi_value exports, const char *name, napi_callback f) {
   napi_value value;
   napi_create_function(env, name, NAPI_AUTO_LENGTH, f, NULL, &value);
@@ -238,4 +250,5 @@ void blockio_init(napi_env env, napi_value exports) {
   export_function(env, exports, "blockSync", sync_paths);
   export_function(env, exports, "blockRemove", remove_path);
   export_function(env, exports, "blockStat", stat_path);
+  export_function(env, exports, "readAhead", read_ahead);
 }

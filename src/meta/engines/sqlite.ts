@@ -27,6 +27,8 @@ export interface SqliteOptions {
 }
 
 const FOREIGN_POLL_MS = 1000;
+/** Several times what is written between two looks at the WAL. */
+const WAL_AHEAD_BYTES = 4 << 20;
 
 interface Syncing {
   readonly resolve: (done: Promise<void>) => void;
@@ -83,7 +85,12 @@ export class SqliteStore implements MetaStore {
       mustWait: () => this.#checkpointer.isFull,
       full: () => this.#checkpointer.makeRoom(),
     });
-    this.#checkpointer = new Checkpointer(db, checkpoint, () => this.#transactions.isIdle);
+    this.#checkpointer = new Checkpointer(
+      db,
+      checkpoint,
+      () => this.#transactions.isIdle,
+      (offset) => this.#wal.ahead(offset, WAL_AHEAD_BYTES),
+    );
     this.#transactions.pollForeign();
     this.#foreignTimer = setInterval(() => this.#transactions.pollForeign(), FOREIGN_POLL_MS);
     this.#foreignTimer.unref();

@@ -23,6 +23,7 @@ export interface CheckpointOptions {
 
 /** Mutations between two looks at the size of the WAL; about half a MiB. */
 const LOOK_EVERY = 64;
+const WAL_FRAME_HEADER = 24;
 const RETRY_MS = 1000;
 const THREAD_RETRY_MS = 60_000;
 const HOLD_MS_MAX = 5000;
@@ -37,6 +38,8 @@ export class Checkpointer {
   readonly #look: Database.Statement<[], [number, number, number]>;
   readonly #passive: Database.Statement<[], [number, number, number]>;
   readonly #isIdle: () => boolean;
+  readonly #writesAt: (walOffset: number) => void;
+  readonly #frameBytes: number;
   #worker: Worker | undefined;
   #round: Promise<void> | undefined;
   #sinceLook = 0;
@@ -49,11 +52,18 @@ export class Checkpointer {
   /** Frames at which writers wait. */
   #fullAt: number;
 
-  /** `isIdle` tells that no transaction is open on `db`. */
-  constructor(db: Database.Database, options: CheckpointOptions, isIdle: () => boolean) {
+  /** `isIdle` tells that no transaction is open on `db`; `writesAt` is told now and then where the WAL goes on. */
+  constructor(
+    db: Database.Database,
+    options: CheckpointOptions,
+    isIdle: () => boolean,
+    writesAt: (walOffset: number) => void,
+  ) {
     const pageBytes = db.pragma("page_size", { simple: true }) as number;
+    this.#frameBytes = pageBytes + WAL_FRAME_HEADER;
+    this.#writesAt = writesAt;
     this.#path = db.name;
-    this.#startFrames = Math.ceil((options.startBytes ?? 4 << 20) / pageBytes);
+    this.#startFrames = Math.ceil((options.startBytes ?? 32 << 20) / pageBytes);
     this.#limitFrames = Math.ceil((options.limitBytes ?? 64 << 20) / pageBytes);
     this.#fullAt = this.#limitFrames;
     this.#durably = options.durably ?? ((work) => work());
@@ -76,6 +86,7 @@ export class Checkpointer {
     this.#sinceLook = 0;
     if (!this.#isIdle() || this.#isClosed) return;
     const [, frames, moved] = this.#look.get() as [number, number, number];
+    this.#writesAt(frames * this.#frameBytes);
     const isFull = frames >= this.#fullAt;
     if (this.#round !== undefined) {
       if (isFull && !this.#isFull) this.#hold();

@@ -3,6 +3,7 @@
 import { close, fdatasync, fsync, open, openSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 import { EIO, fault } from "../../util/errno.ts";
+import { readAhead } from "../../util/read-ahead.ts";
 
 export class WalSync {
   readonly #path: string;
@@ -34,6 +35,14 @@ export class WalSync {
     // What runs began before our commit: wait for it, then for one more. Its failure is not ours.
     this.#next ??= this.#running.catch(() => undefined).then(() => this.#run());
     return this.#next;
+  }
+
+  /** Has `length` bytes from `offset` in the page cache soon: SQLite writes over them in parts of pages, and the kernel
+   *  reads a page that it has dropped before it takes a part of it, one by one, under the writer's eyes. */
+  ahead(offset: number, length: number): void {
+    // The first sync opens it anew, with its directory entry.
+    this.#fd ??= openSync(this.#path, "r");
+    readAhead(this.#fd, offset, length);
   }
 
   async close(): Promise<void> {
