@@ -4,7 +4,15 @@
 //   build/node build/bench/footprint.ts [--files 200000] [--gib 10] [--open 20000] [--idle 30] [--dir DIR]
 //     [--steps start,files,list,stream,open,idle] [-- MOUNT-OPTION...]
 import { execFileSync, spawn, spawnSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, rmSync, statSync, unlinkSync, writeFileSync } from "node:fs";
+import {
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  unlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { readdir } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -193,7 +201,11 @@ try {
     "footprint",
   ]);
   await main(place);
+} catch (error) {
+  // The log of the server may tell more.
+  process.stderr.write(readFileSync(place.log, "utf8"));
+  throw error;
 } finally {
-  spawnSync(jfs, ["umount", place.mnt]);
-  if (process.exitCode === 0) rmSync(base, { recursive: true, force: true });
+  spawnSync(jfs, ["umount", "--force", place.mnt]);
+  rmSync(base, { recursive: true, force: true });
 }
