@@ -15,6 +15,8 @@ import type { WriteBudget } from "./write-budget.ts";
 const GROWTH = 4;
 /** Blocks up to this size are worth a copy into a buffer of their own size. */
 const COPY_BYTES_MAX = 256 * 1024;
+/** Larger blocks are not kept when they are stored: the kernel has their pages, and a stream would touch new memory for each. */
+const KEPT_BYTES_MAX = 1 << 20;
 const ZEROS = new Uint8Array(64 * 1024);
 
 /** A block in memory; bytes from `filled` on are zeros that nobody has written yet. */
@@ -196,7 +198,8 @@ export class BlockSliceWriter implements SliceWriter {
     const block = this.#take(index);
     if (this.#aborted) this.#deleteBlocks(index, index + 1);
     if (block === undefined) return;
-    if (this.#context.cacheWrites && !this.#aborted && block.filled >= size) {
+    const isKept = this.#context.cacheWrites && size <= KEPT_BYTES_MAX;
+    if (isKept && !this.#aborted && block.filled >= size) {
       this.#cache(index, block.buffer, size);
     } else {
       this.#context.blocks.pool.give(block.buffer);
