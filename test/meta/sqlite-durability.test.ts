@@ -7,31 +7,9 @@ import Database from "better-sqlite3";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { formatVolume, openSqlite, type SqliteStore } from "../../src/meta/engines/sqlite.ts";
-import type { Attr } from "../../src/meta/types.ts";
 import { FsFault } from "../../src/util/errno.ts";
 import { skip } from "../support/skip.ts";
-import { newVolume, scratchDir, testFormat } from "../support/sqlite-volume.ts";
-
-const attr: Attr = {
-  type: 1,
-  flags: 0,
-  mode: 0o644,
-  uid: 0,
-  gid: 0,
-  rdev: 0,
-  atime: 0,
-  mtime: 0,
-  ctime: 0,
-  atimensec: 0,
-  mtimensec: 0,
-  ctimensec: 0,
-  nlink: 1,
-  length: 0,
-  parent: 1,
-  accessAcl: 0,
-  defaultAcl: 0,
-  tier: 0,
-};
+import { newVolume, sampleAttr as attr, scratchDir, testFormat } from "../support/sqlite-volume.ts";
 
 function put(store: SqliteStore, ino: number, bytes = 0): void {
   const answer = store.write((tx) => {

@@ -6,8 +6,7 @@ import Database from "better-sqlite3";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { openSqlite, type SqliteStore } from "../../src/meta/engines/sqlite.ts";
-import type { Attr } from "../../src/meta/types.ts";
-import { newVolume } from "../support/sqlite-volume.ts";
+import { newVolume, sampleAttr as sample } from "../support/sqlite-volume.ts";
 
 const writer = join(import.meta.dirname, "..", "support", "sqlite-writer.ts");
 
@@ -176,27 +175,6 @@ async function assertRejects(answer: unknown, message: RegExp): Promise<void> {
   );
   assert.match(outcome, message);
 }
-
-const sample: Attr = {
-  type: 1,
-  flags: 0,
-  mode: 0,
-  uid: 0,
-  gid: 0,
-  rdev: 0,
-  atime: 0,
-  mtime: 0,
-  ctime: 0,
-  atimensec: 0,
-  mtimensec: 0,
-  ctimensec: 0,
-  nlink: 1,
-  length: 0,
-  parent: 1,
-  accessAcl: 0,
-  defaultAcl: 0,
-  tier: 0,
-};
 
 function value<T>(answer: T | Promise<T>): T {
   if (answer instanceof Promise) throw new Error("expected an answer in place");

@@ -117,3 +117,25 @@ export function isCommitted(path: string, ino: Ino): boolean {
     db.close();
   }
 }
+
+/** An empty file in the root. */
+export const sampleAttr: Attr = {
+  type: 1,
+  flags: 0,
+  mode: 0o644,
+  uid: 0,
+  gid: 0,
+  rdev: 0,
+  atime: 0,
+  mtime: 0,
+  ctime: 0,
+  atimensec: 0,
+  mtimensec: 0,
+  ctimensec: 0,
+  nlink: 1,
+  length: 0,
+  parent: 1,
+  accessAcl: 0,
+  defaultAcl: 0,
+  tier: 0,
+};
