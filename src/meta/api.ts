@@ -3,6 +3,7 @@
 import type { Caller } from "../util/caller.ts";
 import type { Time } from "../util/clock.ts";
 import type { MaybePromise } from "../util/maybe.ts";
+import type { DataExtent } from "./journal/journal.ts";
 import type { Format } from "./format.ts";
 import type { DentryRow } from "./store.ts";
 import type { Attr, Ino, Name, Slice } from "./types.ts";
@@ -121,6 +122,15 @@ export interface MetaApi {
   readChunk(ino: Ino, index: number): MaybePromise<readonly Slice[]>;
   /** Commits finished slices in this order and extends the length; mtime = ctime = `time` (never back). */
   writeSlices(ino: Ino, writes: readonly SliceWrite[], time: Time): MaybePromise<Attr>;
+  /** True while `journalData` may take something: a journal is open, and nobody else lives on the volume. */
+  readonly journalsData: boolean;
+  /** Puts written bytes, whose slices are not stored yet, into the journal: they survive the death of the process now and
+   *  a power cut after the next `sync`. Bytes that such a frame has already need not come again. Needed until
+   *  `writeSlices` has committed every slice that the extents name. False = not taken: store the slices instead. */
+  journalData(ino: Ino, time: Time, extents: readonly DataExtent[]): boolean;
+  /** Called when the slices whose bytes are in the journal should be stored and committed soon, or it will be full; and
+   *  when another client has come, who must see them. */
+  onJournalPressure(listener: () => void): void;
   fallocate(
     caller: Caller,
     ino: Ino,

@@ -14,6 +14,7 @@ import {
 } from "./compaction.ts";
 import type { Compactor } from "./compactor.ts";
 import { IdBatch, SLICE_BATCH } from "./id-batch.ts";
+import type { DataExtent } from "./journal/journal.ts";
 import type { LocalVolume } from "./local-volume.ts";
 import { NameOperations } from "./name-operations.ts";
 import { copyFileRange } from "./ops/copy-file-range.ts";
@@ -164,6 +165,16 @@ export abstract class DataOperations extends NameOperations {
 
   #look(ino: Ino, index: number): MaybePromise<number> {
     return this.store.read((tx) => (tx.chunk(ino, index)?.byteLength ?? 0) / RECORD_BYTES);
+  }
+
+  get journalsData(): boolean {
+    return false;
+  }
+  journalData(_ino: Ino, _time: Time, _extents: readonly DataExtent[]): boolean {
+    return false;
+  }
+  onJournalPressure(_listener: () => void): void {
+    // No journal is open.
   }
 
   fallocate(
