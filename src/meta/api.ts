@@ -128,6 +128,8 @@ export interface MetaApi {
    *  a power cut after the next `sync`. Bytes that such a frame has already need not come again. Needed until
    *  `writeSlices` has committed every slice that the extents name. False = not taken: store the slices instead. */
   journalData(ino: Ino, time: Time, extents: readonly DataExtent[]): boolean;
+  /** The inode is gone, and its written bytes with it: no frame of it is needed any more. */
+  forgetData(ino: Ino): void;
   /** Called when the slices whose bytes are in the journal should be stored and committed soon, or it will be full; and
    *  when another client has come, who must see them. */
   onJournalPressure(listener: () => void): void;

@@ -173,6 +173,9 @@ export abstract class DataOperations extends NameOperations {
   journalData(_ino: Ino, _time: Time, _extents: readonly DataExtent[]): boolean {
     return false;
   }
+  forgetData(_ino: Ino): void {
+    // No journal is open.
+  }
   onJournalPressure(_listener: () => void): void {
     // No journal is open.
   }
