@@ -1,6 +1,9 @@
 // Growing and reading byte strings of varints and length-prefixed pieces, for encodings that are ours.
 
-/** Appends; the bytes so far are `take`n once. */
+/** What a writer keeps for its next use. */
+const KEPT_BYTES = 2 ** 20;
+
+/** Appends; the bytes so far are `take`n once, or once between two resets. */
 export class ByteWriter {
   #bytes: Buffer = Buffer.allocUnsafe(256);
   #end = 0;
@@ -46,6 +49,11 @@ export class ByteWriter {
   take(): Buffer {
     return this.#bytes.subarray(0, this.#end);
   }
+  /** Starts again in the same memory: what was taken before is written over. */
+  reset(): void {
+    this.#end = 0;
+    if (this.#bytes.length > KEPT_BYTES) this.#bytes = Buffer.allocUnsafe(256);
+  }
 }
 
 /** Reads what ByteWriter wrote. Throws RangeError where the bytes end too early. */
@@ -80,6 +88,12 @@ export class ByteReader {
   int(): number {
     const value = this.uint();
     return value % 2 === 0 ? value / 2 : -(value + 1) / 2;
+  }
+  /** The next `length` bytes where they lie. */
+  view(length: number): Uint8Array {
+    if (this.#at + length > this.#bytes.length) throw new RangeError("the bytes end in a string");
+    this.#at += length;
+    return this.#bytes.subarray(this.#at - length, this.#at);
   }
   /** A copy. */
   blob(): Uint8Array {

@@ -92,7 +92,12 @@ const counters: readonly CounterName[] = [
 
 type Loose = Readonly<Record<string, unknown>>;
 
-/** Appends one mutation; `begin` has written the version before. */
+/** What stands before the first mutation of a list. */
+export function beginMutations(out: ByteWriter): void {
+  out.byte(VERSION);
+}
+
+/** Appends one mutation to a list that was begun. */
 export function encodeMutation(out: ByteWriter, mutation: Mutation): void {
   out.byte(numberOf.get(mutation.kind) as number);
   const values = mutation as unknown as Loose;
@@ -102,7 +107,7 @@ export function encodeMutation(out: ByteWriter, mutation: Mutation): void {
 
 export function encodeMutations(mutations: readonly Mutation[]): Buffer {
   const out = new ByteWriter();
-  out.byte(VERSION);
+  beginMutations(out);
   for (const mutation of mutations) encodeMutation(out, mutation);
   return out.take();
 }

@@ -6,6 +6,7 @@ static napi_value init(napi_env env, napi_value exports) {
   channel_init(env, exports);
   blockio_init(env, exports);
   pages_init(env, exports);
+  journal_init(env, exports);
   return exports;
 }
 

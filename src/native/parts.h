@@ -7,4 +7,5 @@
 void channel_init(napi_env env, napi_value exports);
 void blockio_init(napi_env env, napi_value exports);
 void pages_init(napi_env env, napi_value exports);
+void journal_init(napi_env env, napi_value exports);
 #endif
