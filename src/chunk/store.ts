@@ -12,9 +12,16 @@ export interface SliceWriter {
   readonly frozenBytes: number;
   /** Copies out bytes that are still buffered, for reads of data not yet committed; false when some were handed over already. */
   readBuffered(target: Uint8Array, offset: number): boolean;
+  /** Bytes that are still buffered, in order, without a copy: valid until the next call of this writer. Undefined when some
+   *  are not. */
+  views(offset: number, length: number): readonly Uint8Array[] | undefined;
+  /** From now on the buffers stay until all is stored, so that `finish` may be called again when it has failed. Only while
+   *  no block was handed over; `flushBlocks` does nothing then. */
+  keepBuffers(): void;
   /** Hands all complete blocks to the store (in the background, bounded by maxUploads). */
   flushBlocks(): void;
-  /** Stores everything; resolves when all blocks are stored (and with `durable` survive a power cut). Rejects with the first error: then call `abort`. */
+  /** Stores everything; resolves when all blocks are stored (and with `durable` survive a power cut). Rejects with the
+   *  first error: then call `abort`, or `finish` again after `keepBuffers`. */
   finish(durable: boolean): MaybePromise<void>;
   /** Gives the buffers back and deletes what was stored. */
   abort(): void;
