@@ -6,9 +6,9 @@ import type { MetaApi, SliceWrite } from "../meta/api.ts";
 import type { Attr, Ino } from "../meta/types.ts";
 import { ROOT_INO, TRASH_INO, TYPE_DIRECTORY } from "../meta/types.ts";
 import type { FsError } from "../util/errno.ts";
-import { EROFS, errnoOf } from "../util/errno.ts";
+import { ENOENT, EROFS, errnoOf } from "../util/errno.ts";
 import { log } from "../util/log.ts";
-import { isPromise } from "../util/maybe.ts";
+import { isPromise, then } from "../util/maybe.ts";
 import { NO_STAT, toStat } from "./attr-reply.ts";
 import type { DirHandle } from "./dir-handle.ts";
 import { FileWriter } from "./file-writer.ts";
@@ -58,6 +58,7 @@ export class VfsCore implements WriterEvents {
     this.writers = new Writers(chunks, options.idleMs ?? 5000);
     this.turn = new Turn(meta);
     meta.onForeignChange(() => this.invalidateAll());
+    meta.onJournalPressure(() => this.writers.storeJournaled());
     meta.onChunkChanged((ino, index) => this.reader.views.invalidateChunk(ino, index));
   }
 
@@ -121,10 +122,45 @@ export class VfsCore implements WriterEvents {
     return file.writer;
   }
 
-  /** Commits the uncommitted writes of an inode, so that the metadata below tells all. */
+  /** Commits the uncommitted writes of an inode, so that the metadata below tells all. Throws why it cannot be: what follows
+   *  would be undone when the writes come at last, or the journal is replayed. */
   settle(ino: Ino): Promise<void> | undefined {
     if (this.writers.dirtyFiles === 0) return undefined;
-    return this.writers.dirty(ino)?.flush(false) ?? undefined;
+    const writer = this.writers.dirty(ino);
+    if (writer === undefined) return undefined;
+    const settled = then(writer.flush(false), () => judgeStored(writer));
+    return isPromise(settled) ? settled : undefined;
+  }
+
+  /** True when all that was written to the file is in the journal; puts at most `bytesMax` there. */
+  journal(file: OpenFile, bytesMax: number): boolean {
+    const { writer } = file;
+    if (writer === undefined || !writer.isDirty) return true;
+    if (!this.meta.journalsData) return false;
+    return writer.journal(this.#mayGrow(file, writer) ? bytesMax : 0);
+  }
+
+  /** The volume's limit must be judged before bytes are acknowledged, not when their slices are committed. */
+  #mayGrow(file: OpenFile, writer: FileWriter): boolean {
+    if ((this.meta.format().Capacity ?? 0) === 0) return true;
+    const growth = writer.length - Math.max(0, file.length);
+    if (growth <= 0) return true;
+    const stat = this.meta.statfs(ROOT_INO);
+    return !isPromise(stat) && stat.availableBytes >= growth + this.chunks.bufferedBytes;
+  }
+
+  /** An inode has lost its last name. When nobody has it open, what was written to it need not be stored. */
+  inodeGone(ino: Ino): void {
+    if (this.writers.dirty(ino) === undefined || this.files.get(ino)?.opens !== 0) return;
+    const ended = this.turn.ended();
+    // A turn that is not committed gives the name back.
+    if (ended === undefined) this.#abandon(ino);
+    else void ended.then(() => this.#abandon(ino)).catch(() => {});
+  }
+
+  #abandon(ino: Ino): void {
+    this.writers.dirty(ino)?.abandon();
+    this.meta.forgetData(ino);
   }
 
   /** A file's length or slices were changed below: what was derived from them is forgotten. */
@@ -177,6 +213,25 @@ export class VfsCore implements WriterEvents {
     this.timeouts.notifier?.invalidateInode(ino);
   }
 
+  onStuck(ino: Ino, cause: FsError, isFirst: boolean): void {
+    this.lostWrites++;
+    this.lastLost = cause;
+    const file = this.files.get(ino);
+    if (file !== undefined) {
+      file.error = cause;
+      file.errorCount++;
+    }
+    if (!isFirst) return;
+    const told =
+      "what was fsynced is safe in the journal, and stored when the disk or bucket takes it";
+    log("error", `data of inode ${ino} cannot be stored (${cause.message}): ${told}`);
+  }
+
+  onGone(ino: Ino): void {
+    this.meta.forgetData(ino);
+    if ((this.files.get(ino)?.opens ?? 0) > 0) this.onLost(ino, ENOENT);
+  }
+
   // Caches.
 
   /** Something changed that we did not do, or may have: all that is derived from metadata is forgotten, here and in the kernel. */
@@ -215,4 +270,8 @@ export class VfsCore implements WriterEvents {
     // Blocks before the metadata that names them.
     await this.chunks.syncBefore(() => this.meta.sync());
   }
+}
+
+function judgeStored({ stuckBy }: FileWriter): void {
+  if (stuckBy !== undefined) throw stuckBy;
 }

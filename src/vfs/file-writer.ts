@@ -6,17 +6,24 @@ import type { Ino } from "../meta/types.ts";
 import { CHUNK_BYTES, FILE_BYTES_MAX } from "../meta/types.ts";
 import type { Time } from "../util/clock.ts";
 import { compareTime, wallClock } from "../util/clock.ts";
+import type { FsError } from "../util/errno.ts";
 import { EFBIG } from "../util/errno.ts";
 import type { MaybePromise } from "../util/maybe.ts";
 import { isPromise } from "../util/maybe.ts";
+import { unjournaled } from "./data-frame.ts";
 import { APART, BLOCKED, FOLLOWS, OpenSlice } from "./open-slice.ts";
 import type { WriterEvents } from "./slice-queue.ts";
 import { SliceQueue } from "./slice-queue.ts";
 
 /** Slices that take bytes at once; one more and the oldest is stored. */
 const OPEN_SLICES_MAX = 8;
+/** A slice whose bytes are in the journal is stored when it is so long: the journal gets its room back in such steps. */
+const JOURNALED_SLICE_BYTES = 4 * 1024 * 1024;
+/** What is not in the journal yet follows the rest of its slice there when that is to be stored. */
+const REST_BYTES_MAX = 64 * 1024;
 
 export class FileWriter {
+  readonly #ino: Ino;
   readonly #meta: MetaApi;
   readonly #chunks: ChunkStore;
   readonly #queue: SliceQueue;
@@ -37,6 +44,7 @@ export class FileWriter {
     events: WriterEvents,
     room: () => Promise<void> | undefined,
   ) {
+    this.#ino = ino;
     this.#room = room;
     this.#meta = meta;
     this.#chunks = chunks;
@@ -65,9 +73,10 @@ export class FileWriter {
     return bytes;
   }
 
-  /** Takes a copy of `data`, now or when all that is in the way is done. */
-  write(data: Uint8Array, offset: number): MaybePromise<void> {
+  /** Takes a copy of `data`, now or when all that is in the way is done. It was written at `time`. */
+  write(data: Uint8Array, offset: number, time: Time = wallClock()): MaybePromise<void> {
     if (offset + data.length > FILE_BYTES_MAX) throw EFBIG;
+    if (compareTime(time, this.#time) > 0) this.#time = time;
     let done = 0;
     if (this.#waiting === undefined && this.#chunks.waitForRoom() === undefined) {
       done = this.#putAll(data, offset);
@@ -109,8 +118,6 @@ export class FileWriter {
 
   /** The bytes that were taken: fewer than all when a new slice is needed and its id is not here yet. */
   #putAll(data: Uint8Array, offset: number): number {
-    const now = wallClock();
-    if (compareTime(now, this.#time) > 0) this.#time = now;
     let done = 0;
     while (done < data.length) {
       const start = offset + done;
@@ -132,10 +139,14 @@ export class FileWriter {
     }
     slice.time = this.#time;
     slice.touchedMs = nowMs;
+    if (slice.dirtySinceMs === Infinity) slice.dirtySinceMs = nowMs;
     const end = start + piece.length;
     if (end > this.#length) this.#length = end;
     const { writer } = slice;
-    if (end % CHUNK_BYTES === 0 || writer.length >= CHUNK_BYTES || slice.isFull) {
+    const most = slice.isJournaled ? JOURNALED_SLICE_BYTES : CHUNK_BYTES;
+    if (end % CHUNK_BYTES === 0 || writer.length >= most || slice.isFull) {
+      // Then the fsync that is to come need not wait for the blocks.
+      if (slice.isJournaled) this.journal(REST_BYTES_MAX);
       this.#queue.freezeUpTo(slice, false);
     } else if (writer.length - writer.frozenBytes >= this.#chunks.blockBytes) writer.flushBlocks();
     return true;
@@ -175,7 +186,8 @@ export class FileWriter {
     return slice;
   }
 
-  /** Stores and commits all writes taken so far. Never fails: what is lost goes to `onLost`. */
+  /** Stores and commits all writes taken so far. Never fails: what is lost goes to `onLost`, and what
+   *  is tried again later to `onStuck`. */
   flush(durable: boolean): MaybePromise<void> {
     const waiting = this.#waiting;
     if (waiting === undefined) return this.#queue.flush(durable);
@@ -185,12 +197,49 @@ export class FileWriter {
     );
   }
 
-  /** Begins to store everything when a slice was idle since `idleSince` or is older than `openedBefore` (ms). */
-  storeOld(idleSince: number, openedBefore: number): void {
+  /** Puts what no frame has yet into the journal when that is at most `bytesMax`, and at hand. True when all bytes taken so
+   *  far are in the journal: they survive the death of the process now, and a power cut after the next sync of metadata. */
+  journal(bytesMax: number): boolean {
+    if (this.#waiting !== undefined || !this.#meta.journalsData) return false;
+    const { slices } = this.#queue;
+    const extents = unjournaled(slices, bytesMax);
+    if (extents === undefined) return false;
+    if (extents.length === 0) return true;
+    if (!this.#meta.journalData(this.#ino, this.#time, extents)) return false;
+    for (const slice of slices) if (!slice.failed) slice.markJournaled();
+    return true;
+  }
+
+  /** Begins to store everything when some of it is in the journal. */
+  storeJournaled(): void {
+    const { slices, firstOpen } = this.#queue;
+    for (let i = slices.length - 1; i >= firstOpen; i--) {
+      if (!(slices[i] as OpenSlice).isJournaled) continue;
+      this.#queue.freezeUpTo(slices[slices.length - 1] as OpenSlice, false);
+      return;
+    }
+  }
+
+  /** Why the writes of this file cannot be stored; undefined when they can, as far as is known. */
+  get stuckBy(): FsError | undefined {
+    return this.#queue.stuckBy;
+  }
+  /** Tries again to store what could not be, when that is due. */
+  retryStuck(nowMs: number): void {
+    if (this.#queue.stuckBy !== undefined && nowMs >= this.#queue.retryMs) this.#queue.retry();
+  }
+  /** Lets go of all that is not committed: the inode is gone, or a frame of the journal has what must be kept. */
+  abandon(): void {
+    this.#queue.abandon();
+  }
+
+  /** Begins to store everything when a slice was idle since `idleSince` or has bytes that are nowhere
+   *  else and older than `dirtyBefore` (ms). */
+  storeOld(idleSince: number, dirtyBefore: number): void {
     const { slices, firstOpen } = this.#queue;
     for (let i = firstOpen; i < slices.length; i++) {
       const slice = slices[i] as OpenSlice;
-      if (slice.touchedMs > idleSince && slice.openedMs > openedBefore) continue;
+      if (slice.touchedMs > idleSince && slice.dirtySinceMs > dirtyBefore) continue;
       this.#queue.freezeUpTo(slices[slices.length - 1] as OpenSlice, false);
       return;
     }

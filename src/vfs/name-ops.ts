@@ -1,6 +1,7 @@
 // Operations on names: finding, making, linking, moving and removing them.
 import type { EntryReply, Request } from "../fuse/operations.ts";
 import type { Entry, NodeRequest, Renamed } from "../meta/api.ts";
+import type { Attr, Ino } from "../meta/types.ts";
 import { TYPE_DIRECTORY, TYPE_SYMLINK } from "../meta/types.ts";
 import { ENOENT } from "../util/errno.ts";
 import type { MaybePromise } from "../util/maybe.ts";
@@ -107,7 +108,12 @@ export class NameOps {
     this.#judgeChange(parent, name);
     this.#core.changes++;
     const removed = this.#core.meta.unlink(req, parent, name);
-    if (isPromise(removed)) return removed.then(() => {});
+    if (isPromise(removed)) return removed.then((e) => this.#unlinked(e.ino, e.attr));
+    this.#unlinked(removed.ino, removed.attr);
+  }
+
+  #unlinked(ino: Ino, attr: Attr): void {
+    if (attr.nlink === 0 && this.#core.writers.dirtyFiles > 0) this.#core.inodeGone(ino);
   }
 
   rmdir(req: Request, parent: number, name: string): MaybePromise<void> {
@@ -139,6 +145,7 @@ export class NameOps {
   #replaced({ replaced, replacedAttr }: Renamed): void {
     if (replaced === undefined || replacedAttr === undefined) return;
     this.#core.removedDirs.add(replaced, replacedAttr);
+    this.#unlinked(replaced, replacedAttr);
   }
 
   #judgeChange(parent: number, name: string): void {

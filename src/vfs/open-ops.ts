@@ -3,7 +3,7 @@ import type { EntryReply, OpenReply, Request } from "../fuse/operations.ts";
 import type { Entry } from "../meta/api.ts";
 import type { Attr } from "../meta/types.ts";
 import { SYSTEM } from "../util/caller.ts";
-import { EBADF, EEXIST } from "../util/errno.ts";
+import { EBADF, EEXIST, ENOENT } from "../util/errno.ts";
 import { log } from "../util/log.ts";
 import type { MaybePromise } from "../util/maybe.ts";
 import { isPromise, then } from "../util/maybe.ts";
@@ -22,6 +22,8 @@ export const O_APPEND = 0o2000;
 const FOPEN_KEEP_CACHE = 2;
 const FOPEN_NOFLUSH = 32;
 const SUID_SGID = 0o6000;
+/** What an fsync finds dirty up to so many bytes goes into the journal, more to where it belongs. */
+const FSYNC_BYTES_MAX = 256 * 1024;
 
 interface Created {
   readonly entry: EntryReply;
@@ -168,15 +170,23 @@ export class OpenOps {
   /** close(2): the data is stored and its metadata committed when this answers. In place when nothing must be waited for. */
   flush(fh: number): MaybePromise<void> {
     const handle = this.handle(fh);
-    const flushed = handle.file.writer?.flush(false);
+    const flushed = this.#store(handle.file);
     if (flushed !== undefined) return flushed.then(() => handle.reportLost());
     handle.reportLost();
   }
 
+  /** After this the data survives the death of the process: stored and committed, or in the journal since an fsync. */
+  #store(file: OpenFile): MaybePromise<void> {
+    if (!this.#core.journal(file, 0)) return file.writer?.flush(false);
+  }
+
   async fsync(fh: number): Promise<void> {
     const handle = this.handle(fh);
-    const flushed = handle.file.writer?.flush(true);
-    if (flushed !== undefined) await flushed;
+    const { file } = handle;
+    if (!this.#core.journal(file, FSYNC_BYTES_MAX)) {
+      const flushed = file.writer?.flush(true);
+      if (flushed !== undefined) await flushed;
+    }
     handle.reportLost();
     await this.#core.makeDurable();
   }
@@ -185,7 +195,10 @@ export class OpenOps {
   async syncfs(): Promise<void> {
     const core = this.#core;
     const lostBefore = core.lostWrites;
-    await core.writers.flushAll(true);
+    await core.writers.flushAll(true, (ino) => {
+      const file = core.files.get(ino);
+      return file !== undefined && core.journal(file, FSYNC_BYTES_MAX);
+    });
     await core.makeDurable();
     if (core.lostWrites !== lostBefore && core.lastLost !== undefined) throw core.lastLost;
   }
@@ -194,7 +207,9 @@ export class OpenOps {
   undo(committed: readonly Committed[], opened: readonly number[], cause: unknown): void {
     const core = this.#core;
     for (const { file, slices } of committed) {
-      for (const slice of slices) if (!slice.failed) slice.writer.abort();
+      // With a journal nobody knows whether the records come back: blocks stay, as garbage at worst.
+      const keeps = core.meta.journalsData;
+      for (const slice of slices) if (!slice.failed && !keeps) slice.writer.abort();
       core.onLost(file.ino, cause);
     }
     core.forgetDerived();
@@ -224,7 +239,7 @@ export class OpenOps {
     if (!(handle instanceof FileHandle)) return;
     const { file } = handle;
     // Pages written through a mapping arrive after the last flush.
-    const flushed = file.writer?.flush(false);
+    const flushed = this.#store(file);
     if (flushed !== undefined) return flushed.then(() => this.#closed(handle));
     return this.#closed(handle);
   }
@@ -235,7 +250,22 @@ export class OpenOps {
     if (core.meta.isShared || core.sawForeignChange) this.#remember(file);
     const closed = core.meta.close(file.ino);
     this.#forget(file);
-    return closed;
+    if (!file.isDirty || file.opens > 0) return closed;
+    return then(closed, () => this.#abandonGone(file.ino));
+  }
+
+  /** The last close of an unlinked file: bytes that only the journal has are nobody's. */
+  #abandonGone(ino: number): void {
+    const core = this.#core;
+    const judge = (cause: unknown): void => {
+      if (cause === ENOENT) core.inodeGone(ino);
+    };
+    try {
+      const attr = core.meta.getattr(ino);
+      if (isPromise(attr)) attr.catch(judge);
+    } catch (e) {
+      judge(e);
+    }
   }
 
   #forget(file: OpenFile): void {

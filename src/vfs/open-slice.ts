@@ -2,8 +2,11 @@
 // the file they belong. Many small writes anywhere in a file share one slice, so that they become one object.
 import type { SliceWriter } from "../chunk/store.ts";
 import type { SliceWrite } from "../meta/api.ts";
+import type { DataExtent } from "../meta/journal/journal.ts";
+import { assert } from "../util/assert.ts";
 import type { Time } from "../util/clock.ts";
 import { CHUNK_BYTES } from "../meta/types.ts";
+import { DirtyRanges } from "./dirty-ranges.ts";
 
 /** `len` bytes from `off` of the slice are the file's bytes from `start` on. Lies in one chunk. */
 interface Extent {
@@ -26,7 +29,8 @@ const EXTENTS_MAX = 256;
 
 export class OpenSlice {
   readonly writer: SliceWriter;
-  readonly openedMs: number;
+  /** When the first of the bytes came that no frame of the journal has; Infinity = all are in frames. */
+  dirtySinceMs: number;
   touchedMs: number;
   /** Of the last write. */
   time: Time;
@@ -35,6 +39,11 @@ export class OpenSlice {
   /** Its blocks are stored, or will never be (`failed`). */
   isSettled = false;
   failed = false;
+  /** Some of its bytes are in frames of the journal: acknowledged as durable, they must not be lost. */
+  isJournaled = false;
+  /** Storing or committing it failed, and is tried again. */
+  isStuck = false;
+  readonly #unjournaled: DirtyRanges = new DirtyRanges();
   readonly #extents: Extent[] = [];
   #low = Infinity;
   #high = -1;
@@ -42,7 +51,7 @@ export class OpenSlice {
   constructor(writer: SliceWriter, time: Time, nowMs: number) {
     this.writer = writer;
     this.time = time;
-    this.openedMs = nowMs;
+    this.dirtySinceMs = nowMs;
     this.touchedMs = nowMs;
   }
 
@@ -87,6 +96,7 @@ export class OpenSlice {
   replace(data: Uint8Array, start: number, off: number): void {
     const last = this.#extents[this.#extents.length - 1] as Extent;
     this.writer.writeAt(data, off);
+    this.#unjournaled.add(off, off + data.length);
     const growth = off + data.length - (last.off + last.len);
     if (growth > 0) last.len += growth;
     if (start + data.length > this.#high) this.#high = start + data.length;
@@ -95,6 +105,7 @@ export class OpenSlice {
   append(data: Uint8Array, start: number): void {
     const off = this.writer.length;
     this.writer.writeAt(data, off);
+    this.#unjournaled.add(off, off + data.length);
     this.#extents.push({ start, off, len: data.length });
     if (start < this.#low) this.#low = start;
     if (start + data.length > this.#high) this.#high = start + data.length;
@@ -118,6 +129,41 @@ export class OpenSlice {
     return false;
   }
 
+  /** Bytes that no frame has yet; Infinity when they cannot be put into one. */
+  get unjournaledBytes(): number {
+    const ranges = this.#unjournaled;
+    if (ranges.isEmpty) return 0;
+    const areHere = !this.isFrozen && ranges.lowest >= this.writer.frozenBytes;
+    return areHere ? ranges.bytes : Infinity;
+  }
+
+  /** Adds those bytes, later extents over earlier ones. They are views: good until the next write. */
+  addUnjournaled(extents: DataExtent[]): void {
+    const { id: sliceId } = this.writer;
+    let at = 0;
+    for (const { from, to } of this.#unjournaled.sorted()) {
+      for (let off = from; off < to;) {
+        while (endOf(this.#extents[at] as Extent) <= off) at++;
+        const extent = this.#extents[at] as Extent;
+        const end = Math.min(to, endOf(extent));
+        for (const bytes of this.writer.views(off, end - off) ?? []) {
+          extents.push({ sliceId, offset: extent.start + (off - extent.off), bytes });
+          off += bytes.length;
+        }
+        assert(off === end, `slice ${sliceId}: its buffers are gone`);
+      }
+    }
+  }
+
+  /** All its bytes are in frames now. */
+  markJournaled(): void {
+    if (this.#unjournaled.isEmpty) return;
+    this.#unjournaled.clear();
+    this.dirtySinceMs = Infinity;
+    this.isJournaled = true;
+    this.writer.keepBuffers();
+  }
+
   /** Adds the records of this slice, in the order of writing. */
   addWrites(writes: SliceWrite[]): void {
     const { id, length: size } = this.writer;
@@ -126,4 +172,9 @@ export class OpenSlice {
       writes.push({ index: (start - pos) / CHUNK_BYTES, slice: { pos, id, size, off, len } });
     }
   }
+}
+
+/** The first byte of the slice behind an extent. */
+function endOf({ off, len }: Extent): number {
+  return off + len;
 }
