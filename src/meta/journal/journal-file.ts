@@ -1,6 +1,15 @@
 // The journal as one file of two segments that are written in turn. An append is one system call; the caller keeps the
 // database and the journal in step.
-import { closeSync, fstatSync, openSync, renameSync, statSync, unlinkSync } from "node:fs";
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  ftruncateSync,
+  openSync,
+  renameSync,
+  statSync,
+  unlinkSync,
+} from "node:fs";
 import { dirname } from "node:path";
 import { getSystemErrorName } from "node:util";
 import { assert } from "../../util/assert.ts";
@@ -17,6 +26,7 @@ import {
   SEGMENTS,
   VOLUME_BYTES_MAX,
 } from "./layout.ts";
+import { WriteAhead } from "./write-ahead.ts";
 
 export const JOURNAL_BYTES: number = 64 * 2 ** 20;
 
@@ -34,6 +44,7 @@ export class JournalFile implements Journal {
   readonly #io: JournalIo = journalIo();
   readonly #segmentBytes: number;
   readonly #sync: JournalSync;
+  readonly #ahead: WriteAhead;
   /** The segment that is appended to. */
   #head = 0;
   /** Where the next frame goes, and where the head segment ends; in bytes from the start of the file. */
@@ -61,6 +72,12 @@ export class JournalFile implements Journal {
     this.#last = options.firstSequence - 1;
     this.#forgotten = this.#last;
     this.#sync = new JournalSync(fd, dirname(path), this.#last, () => this.#last);
+    this.#ahead = new WriteAhead(
+      fd,
+      this.#segmentBytes * SEGMENTS,
+      () => this.#at,
+      (cause) => this.#fail("sync journal", cause),
+    );
     this.#begin(0);
   }
 
@@ -112,6 +129,7 @@ export class JournalFile implements Journal {
     } catch (e) {
       throw this.#fail("sync journal", e);
     }
+    this.#ahead.wake();
   }
 
   forget(sequence: number): void {
@@ -123,11 +141,12 @@ export class JournalFile implements Journal {
     if (this.#closed) return;
     this.#refuse();
     await this.#sync.settled();
+    await this.#ahead.stop();
     closeSync(this.#fd);
   }
 
   async remove(): Promise<void> {
-    if (this.#closed) return;
+    assert(!this.#closed, "a journal is removed while its lock is held");
     // Unlinked under the lock: nobody else can have taken the name.
     unlinkSync(this.path);
     await this.close();
@@ -152,6 +171,8 @@ export class JournalFile implements Journal {
    *  of this round is never behind a header of the round before. */
   #begin(index: number): void {
     this.#generation++;
+    // Every block was written by now.
+    if (this.#generation > SEGMENTS) void this.#ahead.stop();
     const start = index * this.#segmentBytes;
     const page = encodeHeader({
       identity: this.identity,
@@ -195,12 +216,13 @@ function check(identity: JournalIdentity, options: JournalOptions): void {
 
 /** Opens and locks the file that will get the journal's name; what a crash left there is emptied. */
 function openFresh(fresh: string): number {
-  const fd = openSync(fresh, "a+", 0o600);
-  closeSync(fd);
-  const locked = openSync(fresh, "r+");
+  const fd = openSync(fresh, constants.O_RDWR | constants.O_CREAT, 0o600);
   // Between opening and locking another process may have finished it and given it its name.
-  if (journalIo().journalLock(locked) === 0 && isAt(fresh, locked)) return locked;
-  closeSync(locked);
+  if (journalIo().journalLock(fd) === 0 && isAt(fresh, fd)) {
+    ftruncateSync(fd, 0);
+    return fd;
+  }
+  closeSync(fd);
   throw new Error(`another process is making a journal at ${fresh}: wait until it is done`);
 }
 

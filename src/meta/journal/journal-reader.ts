@@ -8,6 +8,7 @@ import {
   FRAME_HEADER_BYTES,
   frameBytes,
   frameSeed,
+  hasMagic,
   HEADER_BYTES,
   type SegmentHeader,
   SEGMENTS,
@@ -173,20 +174,27 @@ class SegmentReader {
   }
 }
 
-/** The valid headers, oldest first. One may be torn: then its segment was being reused, and its frames were forgotten. */
+/** The valid headers, oldest first. One may be damaged: then its segment was never used, or it was being reused, and its
+ *  frames were forgotten. */
 function readHeaders(path: string, fd: number): SegmentHeader[] {
-  const first = readHeader(fd, 0, 0);
-  // Where the second segment begins is known from the first, or from the size of the file.
-  const half =
-    typeof first === "string" ? Math.floor(fstatSync(fd).size / SEGMENTS) : first.segmentBytes;
-  const second = readHeader(fd, half, 1);
-  const found = [first, second].filter((header) => typeof header !== "string");
-  if (found.length === 0)
-    throw new Error(`${path} cannot be read as a journal, ${first as string}: move it away`);
-  if (typeof first === "string" || typeof second === "string") return found;
-  if (!belongTogether(first, second))
-    throw new Error(`the segments of ${path} do not belong together: move it away`);
-  return found.toSorted((a, b) => a.generation - b.generation);
+  const pages = [readPage(fd, 0)];
+  try {
+    const first = decodeHeader(pages[0] as Buffer, 0);
+    // Where the second segment begins is known from the first, or from the size of the file.
+    pages.push(readPage(fd, first?.segmentBytes ?? Math.floor(fstatSync(fd).size / SEGMENTS)));
+    const second = decodeHeader(pages[1] as Buffer, 1);
+    const found = [first, second].filter((header) => header !== undefined);
+    if (found.length === 0)
+      throw new Error(
+        pages.some(hasMagic) ? "both headers are damaged" : "it is no journal of jfs",
+      );
+    if (first !== undefined && second !== undefined && !belongTogether(first, second))
+      throw new Error("its segments do not belong together");
+    return found.toSorted((a, b) => a.generation - b.generation);
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new Error(`${path} cannot be read as a journal, ${why}: move it away`, { cause });
+  }
 }
 
 function belongTogether(a: SegmentHeader, b: SegmentHeader): boolean {
@@ -197,10 +205,9 @@ function belongTogether(a: SegmentHeader, b: SegmentHeader): boolean {
   return isSame && isNext && isOrdered && a.segmentBytes === b.segmentBytes;
 }
 
-function readHeader(fd: number, offset: number, index: number): SegmentHeader | string {
+function readPage(fd: number, offset: number): Buffer {
   const page = Buffer.alloc(HEADER_BYTES);
-  const got = readSync(fd, page, 0, HEADER_BYTES, offset);
-  return decodeHeader(page.subarray(0, got), index);
+  return page.subarray(0, readSync(fd, page, 0, HEADER_BYTES, offset));
 }
 
 function openExisting(path: string): number | undefined {

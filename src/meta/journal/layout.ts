@@ -38,17 +38,21 @@ export function encodeHeader(header: SegmentHeader): Buffer {
   return page;
 }
 
-/** What the page at the begin of segment `index` says; why it says nothing, as the end of a sentence. */
-export function decodeHeader(page: Buffer, index: number): SegmentHeader | string {
-  if (page.length < HEADER_BYTES) return "the file is too short";
-  if (page.toString("latin1", 0, MAGIC.length) !== MAGIC) return "it is no journal of jfs";
+export function hasMagic(page: Buffer): boolean {
+  return page.toString("latin1", 0, MAGIC.length) === MAGIC;
+}
+
+/** What the first page of segment `index` says; undefined when it was never written, or is damaged. Throws Errors that end
+ *  a sentence for what was written whole and is not for us: magic, version and checksum lie there in every version. */
+export function decodeHeader(page: Buffer, index: number): SegmentHeader | undefined {
+  if (page.length < HEADER_BYTES || !hasMagic(page)) return undefined;
+  if (page.readUInt32LE(CRC_AT) !== crc32c(page.subarray(0, CRC_AT))) return undefined;
   const version = page.readUInt32LE(8);
-  if (page.readUInt32LE(CRC_AT) !== crc32c(page.subarray(0, CRC_AT)))
-    return "its header is damaged";
-  if (version !== LAYOUT_VERSION) return `its layout has version ${version}, unknown here`;
+  if (version !== LAYOUT_VERSION)
+    throw new Error(`its layout has version ${version}, and this jfs knows ${LAYOUT_VERSION} only`);
   const segmentBytes = page.readUInt32LE(12);
   if (page.readUInt32LE(16) !== index || page.readUInt32LE(20) !== SEGMENTS)
-    return "its segments are not where they belong";
+    throw new Error("its segments are not where they belong");
   const volume = page.subarray(VOLUME_AT, VOLUME_AT + VOLUME_BYTES_MAX);
   const end = volume.indexOf(0);
   return {
