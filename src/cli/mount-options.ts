@@ -1,5 +1,6 @@
 // Reads what `mount` was given into one typed value, and judges the mount(8) options behind -o.
 import { UsageError } from "clipanion";
+import { resolve } from "node:path";
 import type { AtimeMode } from "../meta/ops/open.ts";
 import { checkStorage, fileBucket } from "./format-settings.ts";
 import { parseBytes, parseCount, parseDurationMs } from "./values.ts";
@@ -30,6 +31,9 @@ export interface MountArguments {
   readonly enableIoctl?: boolean;
   readonly prefixInternal?: boolean;
   readonly maxReadahead?: string | undefined;
+  readonly journal?: string | undefined;
+  readonly journalDir?: string | undefined;
+  readonly journalSize?: string | undefined;
 }
 
 export interface MountSettings {
@@ -64,6 +68,16 @@ export interface MountSettings {
   readonly prefixInternal: boolean;
   /** Undefined = as the Vfs sees fit. */
   readonly maxReadaheadBytes: number | undefined;
+  readonly journal: JournalSettings;
+}
+
+export interface JournalSettings {
+  readonly isOn: boolean;
+  /** Give up what the journal of a mount that died still holds. */
+  readonly discards: boolean;
+  /** Where the journal lies; undefined = beside the database. */
+  readonly folder: string | undefined;
+  readonly bytes: number;
 }
 
 // The first two are ours; the others are for mount(8) and /etc/fstab, or what jfs does anyway.
@@ -99,6 +113,8 @@ const known = new Set([
 ]);
 
 const CACHE_BYTES = 100 * 2 ** 20;
+const JOURNAL_BYTES_MIN = 4 * 2 ** 20;
+const JOURNAL_BYTES_MAX = 4 * 2 ** 30;
 const HEARTBEAT_MS_MIN = 1000;
 const HEARTBEAT_MS_MAX = 600_000;
 
@@ -129,7 +145,21 @@ export function readMountArguments(given: MountArguments): MountSettings {
     ioctl: given.enableIoctl ?? false,
     prefixInternal: given.prefixInternal ?? false,
     maxReadaheadBytes: readahead(given.maxReadahead),
+    journal: journal(given),
   };
+}
+
+/** Throws UsageError. */
+function journal({ journal: mode = "on", ...given }: MountArguments): JournalSettings {
+  if (mode !== "on" && mode !== "off" && mode !== "discard") {
+    throw new UsageError(`--journal ${mode}: give on, off or discard`);
+  }
+  const bytes = parseBytes("--journal-size", given.journalSize ?? "64M", "M");
+  if (bytes < JOURNAL_BYTES_MIN || bytes > JOURNAL_BYTES_MAX) {
+    throw new UsageError(`--journal-size ${given.journalSize}: give 4M to 4G`);
+  }
+  const folder = given.journalDir === undefined ? undefined : resolve(given.journalDir);
+  return { isOn: mode !== "off", discards: mode === "discard", folder, bytes };
 }
 
 /** What is behind -o, by name. Throws UsageError for what would be ignored. */

@@ -7,6 +7,8 @@ import { openMeta, type Meta } from "../meta/meta.ts";
 import type { SqliteStore } from "../meta/engines/sqlite.ts";
 import { log } from "../util/log.ts";
 import type { Ino } from "../meta/types.ts";
+import type { Durably } from "../meta/sqlite/checkpointer.ts";
+import { recoverData } from "../vfs/recover-data.ts";
 import type { VfsOptions } from "../vfs/options.ts";
 import { Vfs } from "../vfs/vfs.ts";
 import { kernelNotifier } from "./kernel-notifier.ts";
@@ -18,7 +20,8 @@ import { Serving } from "./serve.ts";
 import { sessionInfo } from "./session-info.ts";
 import { checkOwner, openStorage, probeStorage } from "./storage.ts";
 import { findSubdir } from "./subdir.ts";
-import { hasSlices, openStore, usableFormat } from "./volume.ts";
+import { journalPath } from "./journal-path.ts";
+import { hasSlices, openStore, usableFormat, type OpenOptions } from "./volume.ts";
 
 // The kernel's requests carry up to this many bytes of file data.
 const REQUEST_BYTES_MAX = 1 << 20;
@@ -34,13 +37,19 @@ export async function mountVolume(
   log("info", `Meta address: ${address.shown}`);
   // Closed in reverse order, whatever happens.
   await using layers = new AsyncDisposableStack();
-  const store = layers.use(openStore(address, { durably: (work) => chunks.syncBefore(work) }));
+  const store = layers.use(
+    openStore(
+      address,
+      storeOptions(address, settings, (work) => chunks.syncBefore(work)),
+    ),
+  );
   const { chunks, blockFolder } = await openChunks(layers, store, settings);
   log("info", `Data use ${blockFolder}`);
   // Not before: who has mistaken the volume gets no folder.
   const path = await makeMountPoint(mountPoint);
   const serving = new Serving(path);
   const meta = await openVolumeMeta(layers, store, chunks, settings, serving);
+  await storeRecovered(store, meta, chunks);
   const rootIno = await findSubdir(meta, settings.subdir);
   const vfs = new Vfs(meta, chunks, vfsOptions(settings, meta, rootIno));
   layers.defer(() => vfs.close());
@@ -52,6 +61,30 @@ export async function mountVolume(
   await announceLiveness(path);
   onReady(`OK, ${meta.format().Name} is ready at ${path}`);
   return await serving.untilUnmounted(mounted.session);
+}
+
+function storeOptions(
+  address: MetaAddress,
+  { readOnly, journal }: MountSettings,
+  durably: Durably,
+): OpenOptions {
+  if (readOnly) return { durably };
+  const recovery = journal.discards ? "discard" : "replay";
+  if (!journal.isOn) return { durably, recovery };
+  const path = journalPath(address, journal.folder);
+  return { durably, recovery, journal: { path, bytes: journal.bytes, data: true } };
+}
+
+/** Stores what the last mount had fsynced and not stored when it died. */
+async function storeRecovered(store: SqliteStore, meta: Meta, chunks: ChunkStore): Promise<void> {
+  const { recovered } = store;
+  if (recovered === undefined) return;
+  const { files, bytes } = await recoverData(recovered.frames(), meta, chunks);
+  recovered.done();
+  log(
+    "info",
+    `stored ${bytes} fsynced bytes of ${files} files from the journal of a mount that died`,
+  );
 }
 
 interface Data {

@@ -1,5 +1,7 @@
 // Opens the metadata of a volume, and reads or changes its setting.
 import type { Durably } from "../meta/sqlite/checkpointer.ts";
+import type { RecoveryMode } from "../meta/sqlite/journal-recovery.ts";
+import type { JournalOptions } from "../meta/sqlite/journal-host.ts";
 import { openSqlite, type SqliteStore } from "../meta/engines/sqlite.ts";
 import { formatText, parseFormat } from "../meta/format-text.ts";
 import type { Format } from "../meta/format.ts";
@@ -14,6 +16,9 @@ export interface OpenOptions {
   readonly create?: boolean;
   /** Runs what makes metadata durable, when all that it names is. */
   readonly durably?: Durably;
+  /** What becomes of the journal of a mount that died; commands that may write have it replayed. */
+  readonly recovery?: RecoveryMode;
+  readonly journal?: JournalOptions | undefined;
 }
 
 /** Throws a sentence when there is no such database, or it is none of ours. */
@@ -21,6 +26,8 @@ export function openStore(address: MetaAddress, options: OpenOptions = {}): Sqli
   return openSqlite(address.path, {
     tablePrefix: address.tablePrefix,
     create: options.create ?? false,
+    recovery: options.recovery ?? "look",
+    ...(options.journal === undefined ? {} : { journal: options.journal }),
     ...(options.durably === undefined ? {} : { checkpoint: { durably: options.durably } }),
   });
 }

@@ -168,16 +168,16 @@ export abstract class DataOperations extends NameOperations {
   }
 
   get journalsData(): boolean {
-    return false;
+    return this.store.journal?.takesData ?? false;
   }
-  journalData(_ino: Ino, _time: Time, _extents: readonly DataExtent[]): boolean {
-    return false;
+  journalData(ino: Ino, time: Time, extents: readonly DataExtent[]): boolean {
+    return this.store.journal?.appendData({ ino, time, extents }) ?? false;
   }
-  forgetData(_ino: Ino): void {
-    // No journal is open.
+  forgetData(ino: Ino): void {
+    this.store.journal?.forgetData(ino);
   }
-  onJournalPressure(_listener: () => void): void {
-    // No journal is open.
+  onJournalPressure(listener: () => void): void {
+    this.store.journal?.onPressure(listener);
   }
 
   fallocate(

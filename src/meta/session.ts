@@ -58,6 +58,11 @@ export class SessionKeeper {
   async start(): Promise<void> {
     const { info, heartbeatSeconds } = this.#options;
     if (info !== undefined) await this.#register(info);
+    const dead = this.#store.journal?.deadSession ?? 0;
+    if (info !== undefined && dead > 0 && dead !== this.#volume.sid) {
+      log("info", `cleaning up session ${dead}, whose process died`);
+      await this.clean(dead);
+    }
     await this.#checkOthers();
     if (heartbeatSeconds > 0) this.#schedule();
   }
@@ -156,6 +161,8 @@ export class SessionKeeper {
     const now = unixNow();
     const sessions = await this.#store.scanSessions();
     this.#isShared = sessions.some(({ sid, expire }) => sid !== this.#volume.sid && expire >= now);
+    const { sid } = this.#volume;
+    this.#store.journal?.setExclusive(sid !== 0 && !this.#isShared && !this.#stopped, sid);
   }
 
   /** The engine tells it in the middle of its own work: look later. */

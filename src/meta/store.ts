@@ -1,5 +1,6 @@
 // What an engine offers above single transactions: running bodies, id batches, cursors over unbounded sets, durability.
 import type { MaybePromise } from "../util/maybe.ts";
+import type { DataFrame } from "./journal/journal.ts";
 import type { MetaRead, MetaTxn } from "./txn.ts";
 import type { Attr, Delfile, Delslices, Ino, Name, Session } from "./types.ts";
 
@@ -39,6 +40,8 @@ export interface MetaStore extends AsyncDisposable {
   allocate(counter: IdCounter, count: number): MaybePromise<number>;
   /** Everything committed before the call survives a power cut when this resolves. Shared by all who wait. */
   sync(): Promise<void>;
+  /** Present in engines that keep a journal. */
+  readonly journal?: DataJournal | undefined;
   /** Called when another client has changed the volume since our own last commit (best effort, within a second). */
   onForeignChange(listener: () => void): void;
 
@@ -68,6 +71,22 @@ export interface MetaStore extends AsyncDisposable {
   scanLocks(
     sid: number,
   ): MaybePromise<{ readonly flocks: readonly LockRow[]; readonly plocks: readonly PlockRow[] }>;
+}
+
+/** A journal of small fsynced data, and what it must know of the world. */
+export interface DataJournal {
+  /** True while `appendData` may take something. */
+  readonly takesData: boolean;
+  /** The bytes survive the death of the process now, and a power cut after the next `sync`. False = not taken. */
+  appendData(frame: DataFrame): boolean;
+  /** The inode is gone: its frames are not needed. */
+  forgetData(ino: Ino): void;
+  /** Called when slices whose bytes are in the journal should be committed soon. */
+  onPressure(listener: () => void): void;
+  /** Whether nobody else than session `sid`, which is ours, lives on the volume. */
+  setExclusive(isExclusive: boolean, sid: number): void;
+  /** The session of the process that left a journal behind and is known to be dead; 0 = none. */
+  readonly deadSession: number;
 }
 
 export interface LockRow {

@@ -70,7 +70,7 @@ export class ConfigCommand extends JfsCommand {
   });
 
   override async execute(): Promise<number> {
-    await using store = openStore(parseMetaAddress(this.metaUrl), {});
+    await using store = openStore(parseMetaAddress(this.metaUrl), { recovery: "replay" });
     const old = await existingFormat(store);
     const format: Writable<Format> = { ...old };
     const changes = [

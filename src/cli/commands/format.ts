@@ -116,7 +116,7 @@ export class FormatCommand extends JfsCommand {
         await claimStorage(storage, format.UUID);
       }
       try {
-        await using store = openStore(address, { create: true });
+        await using store = openStore(address, { create: true, recovery: "replay" });
         await store.saveFormat(format);
       } catch (error) {
         if (isChecked) await unclaimStorage(storage);
@@ -132,7 +132,7 @@ export class FormatCommand extends JfsCommand {
     let old: Format | undefined;
     let hasBlocks = false;
     {
-      await using store = openStore(address, { create: true });
+      await using store = openStore(address, { create: true, recovery: "replay" });
       old = await readFormat(store);
       if (old !== undefined) hasBlocks = await hasSlices(store);
     }
@@ -153,7 +153,7 @@ export class FormatCommand extends JfsCommand {
     } finally {
       await storage.close();
     }
-    await using store = openStore(address, {});
+    await using store = openStore(address, { recovery: "replay" });
     await store.saveFormat(format);
     return format;
   }

@@ -108,6 +108,16 @@ export class MountCommand extends JfsCommand {
     description:
       "memory for cached blocks, in MiB or with a unit (100M of --buffer-size, a third at most)",
   });
+  journal: string | undefined = Option.String("--journal", {
+    description:
+      "on: acknowledge changes by a journal beside the database; off: commit each; discard: on, giving up what the journal of a mount that died holds (on)",
+  });
+  journalDir: string | undefined = Option.String("--journal-dir", {
+    description: "folder of the journal, on a disk of its own (that of the database)",
+  });
+  journalSize: string | undefined = Option.String("--journal-size", {
+    description: "disk space of the journal, in MiB or with a unit (64M)",
+  });
   maxUploads: string | undefined = Option.String("--max-uploads", {
     description: "blocks stored at the same time (20)",
   });

@@ -4,13 +4,18 @@ import { dirname } from "node:path";
 import type Database from "better-sqlite3";
 import { assert } from "../../util/assert.ts";
 import type { MaybePromise } from "../../util/maybe.ts";
+import { parseFormat } from "../format-text.ts";
 import type { Format } from "../format.ts";
 import { Checkpointer, type CheckpointOptions, type Durably } from "../sqlite/checkpointer.ts";
-import { openDatabase } from "../sqlite/connection.ts";
+import { openDatabase, storedSetting } from "../sqlite/connection.ts";
 import { writeFormat } from "../sqlite/format-rows.ts";
 import { SqliteReads } from "../sqlite/reads.ts";
 import { SqliteScans } from "../sqlite/scans.ts";
-import { Transactions } from "../sqlite/transactions.ts";
+import type { RecoveryMode } from "../sqlite/journal-recovery.ts";
+import { type Recovery, type RecoveredData, recover } from "../sqlite/recovery.ts";
+import type { JournalOptions } from "../sqlite/journal-host.ts";
+import { StoreJournal } from "../sqlite/store-journal.ts";
+import { type TransactionEvents, Transactions } from "../sqlite/transactions.ts";
 import { SqliteTxn } from "../sqlite/txn.ts";
 import { syncDirectory, WalSync } from "../sqlite/wal-sync.ts";
 import { SqliteWrites } from "../sqlite/writes.ts";
@@ -19,6 +24,10 @@ import type { MetaRead, MetaTxn } from "../txn.ts";
 import type { Delfile, Delslices, Ino, Name, Session } from "../types.ts";
 
 export interface SqliteOptions {
+  /** What becomes of a journal that a dead mount left: "look" (unless told) is for those who only read. */
+  readonly recovery?: RecoveryMode;
+  /** Keep a journal while this is the only session. */
+  readonly journal?: JournalOptions;
   /** What the names of the tables start with, "jfs_" unless told. */
   readonly tablePrefix?: string;
   /** Make the database and its tables when they are missing; else a missing or unformatted one is refused. */
@@ -39,7 +48,12 @@ interface Syncing {
 export function openSqlite(path: string, options: SqliteOptions = {}): SqliteStore {
   const prefix = options.tablePrefix ?? "jfs_";
   const db = openDatabase(path, prefix, options.create ?? false);
-  return new SqliteStore(db, prefix, options.checkpoint ?? {});
+  try {
+    return new SqliteStore(db, prefix, options);
+  } catch (cause) {
+    db.close();
+    throw cause;
+  }
 }
 
 /** Makes a volume at `path`, or changes the setting of the one that is there (formats 4.5). */
@@ -68,15 +82,21 @@ export class SqliteStore implements MetaStore {
   /** Syncs asked for by requests of the open turn: they start after its commit. */
   #syncing: Syncing[] = [];
   #closing: Promise<void> | undefined;
+  readonly #recovered: Recovery;
+  readonly journal: StoreJournal | undefined;
 
-  constructor(db: Database.Database, prefix: string, checkpoint: CheckpointOptions) {
+  constructor(db: Database.Database, prefix: string, options: SqliteOptions) {
+    const { checkpoint = {} } = options;
     this.#db = db;
     this.#prefix = prefix;
     this.#scans = new SqliteScans(db, prefix);
     this.#txn = new SqliteTxn(new SqliteReads(db, prefix), new SqliteWrites(db, prefix));
     this.#wal = new WalSync(db.name);
     this.#durably = checkpoint.durably;
-    this.#transactions = new Transactions(db, prefix, this.#txn, {
+    this.#recovered = this.#recover(options);
+    this.journal = this.#openJournal(options);
+    this.#txn.recorder = this.journal?.record;
+    const events: TransactionEvents = {
       committed: (mutations) => {
         this.#wal.committed();
         this.#checkpointer.committed(mutations);
@@ -84,7 +104,8 @@ export class SqliteStore implements MetaStore {
       foreign: () => this.#changedByOthers(),
       mustWait: () => this.#checkpointer.isFull,
       full: () => this.#checkpointer.makeRoom(),
-    });
+    };
+    this.#transactions = new Transactions(db, prefix, this.#txn, events, this.journal);
     this.#checkpointer = new Checkpointer(
       db,
       checkpoint,
@@ -94,6 +115,46 @@ export class SqliteStore implements MetaStore {
     this.#transactions.pollForeign();
     this.#foreignTimer = setInterval(() => this.#transactions.pollForeign(), FOREIGN_POLL_MS);
     this.#foreignTimer.unref();
+  }
+
+  #recover({ recovery = "look" }: SqliteOptions): Recovery {
+    const text = storedSetting(this.#db, this.#prefix);
+    // A database that is being made.
+    if (typeof text !== "string") return { deadSession: 0 };
+    const parts = { db: this.#db, prefix: this.#prefix, txn: this.#txn, wal: this.#wal };
+    return recover(parts, parseFormat(text).UUID, recovery);
+  }
+
+  #openJournal({ journal }: SqliteOptions): StoreJournal | undefined {
+    if (journal === undefined) return undefined;
+    const transactions = (): Transactions => this.#transactions;
+    const opened = new StoreJournal(
+      journal,
+      {
+        db: this.#db,
+        prefix: this.#prefix,
+        wal: this.#wal,
+        durably: this.#durably ?? ((work) => work()),
+        volume: () => parseFormat(String(storedSetting(this.#db, this.#prefix))).UUID,
+        pollForeign: () => transactions().pollForeign(),
+        commitEarly: () => transactions().commitEarly(),
+        get isCommitted() {
+          return transactions().isCommitted;
+        },
+        get isIdle() {
+          return transactions().isIdle;
+        },
+      },
+      this.#recovered.deadSession,
+    );
+    opened.hold(this.#recovered.data !== undefined);
+    this.#recovered.data?.onDone(() => opened.hold(false));
+    return opened;
+  }
+
+  /** What the journal of a mount that died still holds: to be stored by the next mount, which then calls `done`. */
+  get recovered(): RecoveredData | undefined {
+    return this.#recovered.data;
   }
 
   read<T>(body: (tx: MetaRead) => T): MaybePromise<T> {
@@ -124,7 +185,11 @@ export class SqliteStore implements MetaStore {
   /** In a turn: what the turn has written so far is committed before, so that a lost turn never takes ids back. */
   allocate(counter: IdCounter, count: number): MaybePromise<number> {
     assert(count > 0, "ids are taken one or more at a time");
-    return this.#transactions.writeAlone((tx) => takeIds(tx, counter, count));
+    return this.#transactions.writeAlone((tx) => {
+      const first = takeIds(tx, counter, count);
+      if (counter === "nextSession") this.#recovered.data?.sessionRegistered(first + count - 1);
+      return first;
+    });
   }
 
   /** Resolves at once, without a system call, when nothing was committed since the last sync. Rejects with EIO. */
@@ -134,7 +199,15 @@ export class SqliteStore implements MetaStore {
   }
 
   #syncWal(): Promise<void> {
-    return this.#durably === undefined ? this.#wal.sync() : this.#durably(() => this.#wal.sync());
+    return this.#durably === undefined ? this.#syncNow() : this.#durably(() => this.#syncNow());
+  }
+
+  /** While the journal acknowledges, what it stands on is durable already; else both have something to sync. */
+  #syncNow(): Promise<void> {
+    const { journal } = this;
+    if (journal === undefined) return this.#wal.sync();
+    if (journal.isOn) return journal.sync();
+    return Promise.all([this.#wal.sync(), journal.sync()]).then(() => undefined);
   }
 
   /** The listener runs before the reads of the transaction that noticed, and must not call the store. */
@@ -197,6 +270,9 @@ export class SqliteStore implements MetaStore {
 
   async #close(): Promise<void> {
     clearInterval(this.#foreignTimer);
+    this.#transactions.commitEarly();
+    await this.journal?.close();
+    this.#recovered.data?.close();
     await this.#checkpointer.close();
     await this.#wal.close();
     this.#transactions.close();
@@ -207,6 +283,7 @@ export class SqliteStore implements MetaStore {
   #changedByOthers(): void {
     // Another's commit may be in the page cache only.
     this.#wal.committed();
+    this.journal?.foreign();
     for (const listener of this.#foreign) listener();
   }
 }

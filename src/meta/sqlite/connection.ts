@@ -115,7 +115,8 @@ function checkNobodys(db: Database.Database, path: string): void {
   );
 }
 
-function storedSetting(db: Database.Database, prefix: string): unknown {
+/** The text of the setting, when this is the database of a volume. */
+export function storedSetting(db: Database.Database, prefix: string): unknown {
   const columns = db.prepare("SELECT name FROM pragma_table_info(?)").pluck();
   if (!columns.all(`${prefix}setting`).includes("value")) return undefined;
   return db.prepare(`SELECT value FROM ${prefix}setting WHERE name='format'`).pluck().get();

@@ -1,5 +1,5 @@
-// BEGIN, COMMIT and ROLLBACK on the serving connection: bodies run alone or share the transaction of a turn, and a body
-// that finds another process writing waits in a queue instead of blocking the loop.
+// Bodies run alone or share the transaction of a turn; with a journal several turns share one, acknowledged by their
+// frames. A body that finds another process writing waits in a queue instead of blocking the loop.
 import type Database from "better-sqlite3";
 import { AssertionError, assert } from "../../util/assert.ts";
 import { wallClock } from "../../util/clock.ts";
@@ -7,52 +7,46 @@ import { EIO, fault, isFsError } from "../../util/errno.ts";
 import { log } from "../../util/log.ts";
 import type { MaybePromise } from "../../util/maybe.ts";
 import type { MetaRead, MetaTxn } from "../txn.ts";
+import { Commits, type CommitEvents } from "./commits.ts";
 import { codeOf, isBusy, sqliteFault } from "./connection.ts";
+import { ConnectionState } from "./connection-state.ts";
+import { NEVER_EARLY, type Early } from "./early.ts";
 import type { SqliteTxn } from "./txn.ts";
 import { WriteQueue } from "./write-queue.ts";
 
-type Statement = Database.Statement<[]>;
-
-export interface TransactionEvents {
-  /** A transaction with this many mutations has been committed. */
-  readonly committed: (mutations: number) => void;
+export interface TransactionEvents extends CommitEvents {
   /** Another connection has changed the database. Called before any read of the transaction that noticed. */
   readonly foreign: () => void;
   /** True while no write transaction may begin. */
   readonly mustWait: () => boolean;
-  /** A commit found the disk full. Called when no transaction is open. */
-  readonly full: () => void;
 }
 
+const READ_RETRY_MS = 3;
+
 export class Transactions {
-  readonly #db: Database.Database;
   readonly #tx: SqliteTxn;
   readonly #events: TransactionEvents;
-  readonly #begin: Statement;
-  readonly #beginImmediate: Statement;
-  readonly #commit: Statement;
-  readonly #rollback: Statement;
-  readonly #dataVersion: Statement;
-  /** Changes nothing, but SQLite takes the write lock for it. */
-  readonly #lock: Statement;
+  readonly #state: ConnectionState;
   readonly #queue: WriteQueue;
-  #open: "none" | "read" | "write" = "none";
+  readonly #commits: Commits;
   #isTurn = false;
   /** Why the open turn is lost. */
   #lost: unknown = undefined;
-  #version = -1;
 
-  constructor(db: Database.Database, prefix: string, tx: SqliteTxn, events: TransactionEvents) {
-    this.#db = db;
+  constructor(
+    db: Database.Database,
+    prefix: string,
+    tx: SqliteTxn,
+    events: TransactionEvents,
+    early: Early = NEVER_EARLY,
+  ) {
     this.#tx = tx;
     this.#events = events;
-    const prepare = (sql: string): Statement => db.prepare<[]>(sql);
-    this.#begin = prepare("BEGIN");
-    this.#beginImmediate = prepare("BEGIN IMMEDIATE");
-    this.#commit = prepare("COMMIT");
-    this.#rollback = prepare("ROLLBACK");
-    this.#dataVersion = prepare("PRAGMA data_version").pluck();
-    this.#lock = prepare(`UPDATE ${prefix}counter SET value=value WHERE 0`);
+    this.#state = new ConnectionState(db, prefix, () => {
+      tx.forgetRead();
+      events.foreign();
+    });
+    this.#commits = new Commits(this.#state, tx, events, early);
     this.#queue = new WriteQueue(db.name, (bodies) => this.#runQueued(bodies));
   }
 
@@ -61,7 +55,7 @@ export class Transactions {
   }
   /** True when no transaction is open, so that a checkpoint may run on this connection. */
   get isIdle(): boolean {
-    return this.#open === "none";
+    return this.#state.open === "none";
   }
 
   beginTurn(): void {
@@ -69,21 +63,22 @@ export class Transactions {
     this.#isTurn = true;
   }
 
-  /** Commits the turn. Throws the fault that lost it. */
+  /** Acknowledges the turn. Throws the fault that lost it. */
   endTurn(): void {
     assert(this.#isTurn, "no turn is open");
     this.#isTurn = false;
     const lost = this.#lost;
     this.#lost = undefined;
-    if (this.#open === "write") this.#finish();
-    else if (this.#open === "read") this.#end();
+    if (this.#state.open === "write") this.#commits.settle();
+    else if (this.#state.open === "read") this.#commits.end();
     if (lost !== undefined) throw lost;
   }
 
   read<T>(body: (tx: MetaRead) => T): MaybePromise<T> {
     let done = false;
     try {
-      if (this.#open === "none") this.#start("read");
+      this.#commits.payBack();
+      if (this.#state.open === "none") this.#state.start("read");
       this.#tx.now = wallClock();
       const value = body(this.#tx);
       done = true;
@@ -91,109 +86,97 @@ export class Transactions {
     } catch (cause) {
       if (!isBusy(cause)) throw sqliteFault(cause, "read metadata");
       // Rare: another process recovers the log or removes it. The snapshot never began.
-      if (this.#open === "read") this.#end();
+      if (this.#state.open === "read") this.#commits.end();
       return this.#readLater(body);
     } finally {
-      if (this.#open === "read" && (!this.#isTurn || (!done && !this.#db.inTransaction)))
-        this.#end();
+      const isLost = !done && this.#state.isGone;
+      if (this.#state.open === "read" && (!this.#isTurn || isLost)) this.#commits.end();
     }
   }
 
   write<T>(body: (tx: MetaTxn) => T): MaybePromise<T> {
     if (this.#lost !== undefined) throw this.#lost;
-    if (this.#open === "write") return this.#runShared(body);
     // Who came first is served first.
-    if (!this.#queue.isEmpty || !this.#tryStart()) return this.#queue.push(body);
-    if (this.#isTurn) return this.#runShared(body);
-    return this.#runAlone(body);
+    if (this.#state.open !== "write" && (!this.#queue.isEmpty || !this.#tryStart())) {
+      return this.#queue.push(body);
+    }
+    return this.#isTurn ? this.#runShared(body) : this.#runAlone(body);
   }
 
-  /** As `write`, committed when it returns even inside a turn: what the turn has done so far is committed before it. */
+  /** As `write`, acknowledged when it returns even inside a turn: what the turn has done so far is acknowledged before it. */
   writeAlone<T>(body: (tx: MetaTxn) => T): MaybePromise<T> {
     if (this.#lost !== undefined) throw this.#lost;
     // An effect of what is committed here may have opened the next transaction of the turn.
-    while (this.#open === "write") {
+    while (this.#state.open === "write" && this.#tx.applied > 0) {
       try {
-        this.#finish();
+        this.#commits.settle();
       } catch (cause) {
         this.#lost = cause;
         throw cause;
       }
     }
-    if (!this.#queue.isEmpty || !this.#tryStart()) return this.#queue.push(body);
+    if (this.#state.open !== "write" && (!this.#queue.isEmpty || !this.#tryStart())) {
+      return this.#queue.push(body);
+    }
     return this.#runAlone(body);
   }
 
-  /** Looks whether another connection has changed the database; outside transactions only. */
+  /** Looks whether another connection has changed the database; nobody can while a transaction of ours is open. */
   pollForeign(): void {
-    if (this.#open !== "none") return;
+    if (this.#state.open !== "none") return;
     try {
-      this.#compareVersion();
+      this.#state.compareVersion();
     } catch (cause) {
       if (!isBusy(cause)) log("warn", `cannot look at the metadata database: ${String(cause)}`);
     }
   }
 
+  /** Commits what is acknowledged and not committed yet. Never throws: what cannot be committed now is tried again. */
+  commitEarly(): void {
+    assert(!this.#isTurn, "a turn is open");
+    this.#commits.commitEarly();
+  }
+  /** True when everything that is acknowledged is committed. */
+  get isCommitted(): boolean {
+    return this.#commits.isDone;
+  }
+
   /** Rejects what still waits. */
   close(): void {
     this.#queue.close();
-    if (this.#open !== "none") this.#end();
-  }
-
-  #start(kind: "read" | "write"): void {
-    (kind === "read" ? this.#begin : this.#beginImmediate).run();
-    this.#open = kind;
-    this.#compareVersion();
+    this.#commits.close();
   }
 
   /** False when another process is writing, or writers must wait. */
   #tryStart(): boolean {
+    this.#commits.payBack();
+    if (this.#state.open === "write") return true;
     if (this.#events.mustWait()) return false;
-    if (this.#open === "read" && this.#upgrade()) return true;
+    if (this.#state.open === "read") {
+      if (this.#state.upgrade()) return true;
+      this.#tx.forget();
+    }
     try {
-      this.#start("write");
+      this.#state.start("write");
       return true;
     } catch (cause) {
-      if (this.#open !== "none") this.#end();
+      if (this.#state.open !== "none") this.#commits.end();
       if (isBusy(cause)) return false;
       throw sqliteFault(cause, "begin a transaction");
     }
   }
 
-  /** Makes a write transaction of the open read transaction when its snapshot is still the newest; else ends it. */
-  #upgrade(): boolean {
-    try {
-      this.#lock.run();
-      this.#open = "write";
-      return true;
-    } catch (cause) {
-      this.#end();
-      if (!isBusy(cause)) throw sqliteFault(cause, "begin a transaction");
-      // Another's commit came after our snapshot, or he is writing now: BEGIN IMMEDIATE tells which.
-      return false;
-    }
-  }
-
-  #compareVersion(): void {
-    const version = this.#dataVersion.get() as number;
-    if (version === this.#version) return;
-    const isFirst = this.#version === -1;
-    this.#version = version;
-    if (isFirst) return;
-    this.#tx.forgetRead();
-    this.#events.foreign();
-  }
-
   #runAlone<T>(body: (tx: MetaTxn) => T): T {
     let value: T;
     try {
-      this.#tx.now = wallClock();
-      value = body(this.#tx);
+      value = this.#runShared(body);
     } catch (cause) {
-      this.#end();
-      throw sqliteFault(cause, "change metadata");
+      // Outside a turn nobody else is lost with it.
+      if (!this.#isTurn) this.#lost = undefined;
+      if (this.#state.open === "write" && !this.#commits.isLingering) this.#commits.end();
+      throw cause;
     }
-    this.#finish();
+    this.#commits.settle();
     return value;
   }
 
@@ -210,9 +193,9 @@ export class Transactions {
     }
   }
 
-  /** The transaction is not what its bodies think it is: nothing of it may survive. */
+  /** The transaction is not what its bodies think it is: nothing of it may survive but what is acknowledged. */
   #loseTurn(cause: unknown): unknown {
-    this.#end();
+    this.#commits.end();
     const written = "a body threw after it had written";
     const bug =
       isFsError(cause) || cause instanceof AssertionError
@@ -222,35 +205,8 @@ export class Transactions {
     this.#lost = isFsError(known)
       ? known
       : fault(EIO, "change metadata", { cause: known, hint: `this is a bug: ${written}` });
+    this.#commits.tryPayBack();
     return this.#lost;
-  }
-
-  /** COMMIT, then the effects. Throws ENOSPC, EROFS or EIO, and then nothing has happened. */
-  #finish(): void {
-    const tx = this.#tx;
-    const { applied } = tx;
-    try {
-      tx.flush();
-      this.#commit.run();
-    } catch (cause) {
-      this.#end();
-      if (codeOf(cause) === "SQLITE_FULL") this.#events.full();
-      throw sqliteFault(cause, "commit metadata");
-    }
-    const effects = tx.takeEffects();
-    this.#open = "none";
-    tx.reset();
-    if (applied > 0) this.#events.committed(applied);
-    for (const effect of effects) runEffect(effect);
-  }
-
-  /** Ends the open transaction without keeping anything of it. */
-  #end(): void {
-    const wasRead = this.#open === "read";
-    this.#open = "none";
-    this.#tx.forget();
-    // SQLite may have rolled back by itself (disk full).
-    if (this.#db.inTransaction) (wasRead ? this.#commit : this.#rollback).run();
   }
 
   #readLater<T>(body: (tx: MetaRead) => T): Promise<T> {
@@ -268,7 +224,7 @@ export class Transactions {
   /** Runs bodies from the queue in one transaction; false when it is still busy. */
   #runQueued(bodies: readonly ((tx: MetaTxn) => void)[]): boolean {
     // A timer that fired inside an open turn would take its transaction.
-    if (this.#isTurn || !this.#tryStart()) return false;
+    if (this.#isTurn || (this.#state.open !== "write" && !this.#tryStart())) return false;
     for (const body of bodies) {
       if (this.#lost !== undefined) break;
       try {
@@ -280,21 +236,7 @@ export class Transactions {
     const lost = this.#lost;
     this.#lost = undefined;
     if (lost !== undefined) throw lost;
-    this.#finish();
+    this.#commits.settle();
     return true;
-  }
-}
-
-const READ_RETRY_MS = 3;
-
-function runEffect(effect: () => void): void {
-  try {
-    effect();
-  } catch (cause) {
-    // The commit stands, so its answers must not fail.
-    log(
-      "error",
-      `an effect of a committed transaction threw: ${cause instanceof Error ? cause.stack : String(cause)}`,
-    );
   }
 }

@@ -52,7 +52,8 @@ export class SqliteTxn extends RecordingTxn {
   }
   /** The transaction is lost: nothing it has changed may be seen any more. */
   forget(): void {
-    if (this.applied > 0) this.#attrs.clear();
+    // What earlier frames of the transaction changed is gone as well.
+    if (this.applied > 0 || this.#changed.size > 0) this.#attrs.clear();
     this.#changed.clear();
     this.#deltas.clear();
     this.reset();
@@ -81,6 +82,12 @@ export class SqliteTxn extends RecordingTxn {
   /** The effects of all bodies of the transaction, which are the caller's from now on. */
   takeEffects(): readonly (() => void)[] {
     return this.effects.length === 0 ? none : this.effects.splice(0);
+  }
+
+  /** Applies a change that was acknowledged before, and is recorded already. */
+  again(m: Mutation): void {
+    this.apply(m);
+    this.applied--;
   }
 
   protected override apply(m: Mutation): void {

@@ -1,6 +1,16 @@
 // Makes commits survive a power cut: an asynchronous fdatasync of the -wal file on a descriptor of our own. SQLite's
 // POSIX locks lie on the database and -shm files, so opening and closing this one drops none of them.
-import { close, fdatasync, fsync, open, openSync, statSync } from "node:fs";
+import {
+  close,
+  closeSync,
+  fdatasync,
+  fdatasyncSync,
+  fsync,
+  fsyncSync,
+  open,
+  openSync,
+  statSync,
+} from "node:fs";
 import { dirname } from "node:path";
 import { EIO, fault } from "../../util/errno.ts";
 import { readAhead } from "../../util/read-ahead.ts";
@@ -35,6 +45,19 @@ export class WalSync {
     // What runs began before our commit: wait for it, then for one more. Its failure is not ours.
     this.#next ??= this.#running.catch(() => undefined).then(() => this.#run());
     return this.#next;
+  }
+
+  /** All commits so far are durable when it returns. Blocks: for the rare moment that nothing may come between. */
+  syncNow(): void {
+    const covers = this.#committed;
+    const fd = openSync(this.#path, "r");
+    try {
+      fdatasyncSync(fd);
+    } finally {
+      closeSync(fd);
+    }
+    syncDirectoryNow(dirname(this.#path));
+    this.#synced = Math.max(this.#synced, covers);
   }
 
   /** Has `length` bytes from `offset` in the page cache soon: SQLite writes over them in parts of pages, and the kernel
@@ -99,6 +122,15 @@ export async function syncDirectory(path: string): Promise<void> {
     await called((done) => fsync(fd, done));
   } finally {
     await called((done) => close(fd, done));
+  }
+}
+
+function syncDirectoryNow(path: string): void {
+  const fd = openSync(path, "r");
+  try {
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
   }
 }
 

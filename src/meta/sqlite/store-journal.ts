@@ -1,0 +1,302 @@
+// The journal of a SQLite volume while it is open here: acknowledges changes by frames as long as nobody else lives on
+// the volume, keeps the bytes of small fsyncs, and forgets frames when the database holds them durably.
+import { randomBytes } from "node:crypto";
+import { existsSync, renameSync } from "node:fs";
+import { log } from "../../util/log.ts";
+import { encodeData } from "../journal/data-frame.ts";
+import { FRAME_DATA, FRAME_MUTATIONS } from "../journal/journal.ts";
+import type { DataFrame, Journal } from "../journal/journal.ts";
+import { JournalFile } from "../journal/journal-file.ts";
+import { MutationFrame } from "../journal/mutation-frame.ts";
+import type { Mutation } from "../mutation.ts";
+import type { DataJournal } from "../store.ts";
+import type { Ino } from "../types.ts";
+import { isBusy } from "./connection.ts";
+import type { Early } from "./early.ts";
+import { JournalProgress, dropJournalRow, putJournalRow, sessionsOf } from "./journal-row.ts";
+import type { JournalHost, JournalOptions } from "./journal-host.ts";
+import { JournalRoom, Pressure } from "./journal-room.ts";
+import { LiveData } from "./live-data.ts";
+
+/** After others have changed the volume: so long it must be quiet before frames acknowledge again. */
+const QUIET_MS = 1000;
+const RETRY_MS = 100;
+
+export class StoreJournal implements Early, DataJournal {
+  readonly #options: JournalOptions;
+  readonly #host: JournalHost;
+  readonly #frame = new MutationFrame();
+  readonly #live = new LiveData();
+  readonly #pressure = new Pressure();
+  #journal: Journal | undefined;
+  /** The journal of a mount that died is not emptied yet. */
+  #isHeld = false;
+  #progress: JournalProgress | undefined;
+  #isOn = false;
+  #isExclusive = false;
+  #sid = 0;
+  /** A write to the journal failed, or it is being closed: it takes nothing any more. */
+  #isDone = false;
+  /** Mutations since the last frame, and those of the frames since the last COMMIT. */
+  #current: Mutation[] = [];
+  #owed: (readonly Mutation[])[] = [];
+  #activating: Promise<void> | undefined;
+  #room: JournalRoom | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #quietAt = 0;
+
+  /** `deadSession` as DataJournal has it. */
+  constructor(options: JournalOptions, host: JournalHost, deadSession: number) {
+    this.#options = options;
+    this.#host = host;
+    this.deadSession = deadSession;
+  }
+
+  // What transactions ask.
+
+  get isOn(): boolean {
+    return this.#isOn;
+  }
+
+  /** The recorder of the store's transactions. */
+  readonly record = (mutation: Mutation): void => {
+    this.#live.see(mutation);
+    if (!this.#isOn) return;
+    this.#frame.record(mutation);
+    this.#current.push(mutation.kind === "putXattr" ? ownBytes(mutation) : mutation);
+  };
+
+  append(): boolean {
+    let sequence = 0;
+    try {
+      sequence = (this.#journal as Journal).append(FRAME_MUTATIONS, this.#frame.take());
+    } catch (cause) {
+      this.#isDone = true;
+      log(
+        "error",
+        `the journal takes no more changes, they are committed at once: ${String(cause)}`,
+      );
+    }
+    this.#frame.clear();
+    const mutations = this.#current;
+    this.#current = [];
+    if (sequence === 0) {
+      this.#suspend();
+      return false;
+    }
+    this.#owed.push(mutations);
+    this.#live.cover();
+    this.#room?.tend();
+    return true;
+  }
+
+  owed(): readonly (readonly Mutation[])[] {
+    return this.#owed;
+  }
+
+  beforeCommit(): void {
+    if (this.#journal === undefined) return;
+    const { lastSequence } = this.#journal;
+    const dataFrom = this.#live.neededFrom(lastSequence + 1);
+    // Where frames tell what is committed, the row need not.
+    const covered = this.#isOn || dataFrom > lastSequence ? [] : this.#live.coveredIds();
+    this.#progress?.write(lastSequence, dataFrom, covered);
+  }
+
+  committed(): void {
+    this.#owed = [];
+    this.#frame.clear();
+    this.#current = [];
+    this.#live.cover();
+    this.#room?.tend();
+    if (!this.#isOn) this.#activateSoon(RETRY_MS);
+  }
+
+  lost(): void {
+    this.#frame.clear();
+    this.#current = [];
+    this.#live.drop();
+  }
+
+  failed(): void {
+    this.#suspend();
+  }
+
+  // What the layers above ask.
+
+  readonly deadSession: number;
+
+  get takesData(): boolean {
+    return this.#isOn && this.#options.data;
+  }
+
+  appendData(frame: DataFrame): boolean {
+    if (!this.takesData) return false;
+    // No transaction looks for us whether somebody else has come.
+    this.#host.pollForeign();
+    if (!this.#isOn) return false;
+    let sequence = 0;
+    try {
+      sequence = (this.#journal as Journal).append(FRAME_DATA, encodeData(frame));
+    } catch (cause) {
+      this.#isDone = true;
+      this.#suspend();
+      log("error", `the journal takes no more data, it is stored at once: ${String(cause)}`);
+    }
+    this.#room?.tend();
+    if (sequence === 0) return false;
+    for (const { sliceId } of frame.extents) this.#live.add(frame.ino, sliceId, sequence);
+    return true;
+  }
+  forgetData(ino: Ino): void {
+    if (!this.#live.isEmpty) this.#live.coverInode(ino);
+  }
+
+  onPressure(listener: () => void): void {
+    this.#pressure.add(listener);
+  }
+
+  setExclusive(isExclusive: boolean, sid: number): void {
+    this.#isExclusive = isExclusive;
+    this.#sid = sid;
+    if (!isExclusive) this.#suspend();
+    else if (!this.#isOn) this.#activateSoon(0);
+  }
+
+  /** Another connection has changed the database. */
+  foreign(): void {
+    this.#isExclusive = false;
+    this.#quietAt = performance.now() + QUIET_MS;
+    this.#suspend();
+    if (!this.#live.isEmpty) setImmediate(() => this.#pressure.press());
+  }
+
+  /** All frames are durable when it resolves. */
+  async sync(): Promise<void> {
+    await this.#journal?.sync();
+  }
+
+  /** While another journal has the volume's row. */
+  hold(isHeld: boolean): void {
+    this.#isHeld = isHeld;
+    if (!isHeld) this.#activateSoon(0);
+  }
+
+  // Taking frames, or not.
+
+  #suspend(): void {
+    this.#isOn = false;
+  }
+
+  #activateSoon(afterMs: number): void {
+    if (this.#isDone || this.#isHeld || !this.#isExclusive) return;
+    if (this.#activating !== undefined) return;
+    if (this.#timer !== undefined) return;
+    const wait = Math.max(afterMs, this.#quietAt - performance.now());
+    this.#timer = setTimeout(() => {
+      this.#timer = undefined;
+      this.#activating = this.#activate()
+        .catch((cause: unknown) => {
+          if (!isBusy(cause)) log("warn", `the journal cannot begin yet: ${String(cause)}`);
+          return false;
+        })
+        .then((isDone) => {
+          this.#activating = undefined;
+          if (!isDone) this.#activateSoon(RETRY_MS);
+        });
+    }, wait);
+    this.#timer.unref();
+  }
+
+  /** Everything committed so far is made durable, for frames stand on it. True when there is nothing left to do. */
+  #activate(): Promise<boolean> {
+    const host = this.#host;
+    return host.durably(async () => {
+      await host.wal.sync();
+      if (this.#isDone || this.#isOn || !this.#isExclusive) return true;
+      host.commitEarly();
+      if (!host.isIdle || !host.isCommitted) return false;
+      if (this.#live.hasUncovered) {
+        this.#pressure.press();
+        return false;
+      }
+      // In place from here: nothing can be committed between the last sync and the first frame.
+      return this.#begin();
+    });
+  }
+
+  #begin(): boolean {
+    const { db, prefix, wal } = this.#host;
+    const journal = (this.#journal ??= this.#create());
+    this.#room ??= new JournalRoom(journal, this.#live, this.#pressure, this.#host);
+    const { lastSequence } = journal;
+    db.transaction(() => {
+      putJournalRow(db, prefix, {
+        journal: journal.identity.journal,
+        path: journal.path,
+        applied: lastSequence,
+        dataFrom: lastSequence + 1,
+        covered: [],
+        sessions: sessionsOf(db, prefix),
+        sid: this.#sid,
+      });
+    }).immediate();
+    wal.committed();
+    wal.syncNow();
+    this.#host.pollForeign();
+    if (!this.#isExclusive) return false;
+    this.#progress ??= new JournalProgress(db, prefix);
+    this.#live.forget(this.#live.coveredIds());
+    journal.forget(lastSequence);
+    this.#isOn = true;
+    return true;
+  }
+
+  #create(): Journal {
+    const { path, bytes } = this.#options;
+    if (existsSync(path)) {
+      const aside = `${path}.aside-${Date.now()}`;
+      renameSync(path, aside);
+      log("warn", `${path} belonged to no journal that this volume knows: it is kept as ${aside}`);
+    }
+    const identity = { volume: this.#host.volume(), journal: randomBytes(16).toString("hex") };
+    return JournalFile.create(path, identity, {
+      firstSequence: 1,
+      ...(bytes === undefined ? {} : { bytes }),
+    });
+  }
+
+  /** Everything is committed: an empty journal is removed, so that the volume is an ordinary one. */
+  async close(): Promise<void> {
+    this.#isDone = true;
+    this.#suspend();
+    clearTimeout(this.#timer);
+    await this.#activating;
+    await this.#room?.stop();
+    const journal = this.#journal;
+    if (journal === undefined) return;
+    this.#journal = undefined;
+    const { db, prefix, wal, isCommitted } = this.#host;
+    if (!isCommitted || this.#live.hasUncovered) {
+      log("warn", `${journal.path} keeps what could not be stored: it is put at the next mount`);
+      await journal.close();
+      return;
+    }
+    try {
+      // A journal without its row says nothing; a row without its journal would be a loss.
+      dropJournalRow(db, prefix);
+      wal.committed();
+      await wal.sync();
+      await journal.remove();
+    } catch (cause) {
+      // The next one who opens the volume finds that there is nothing to do.
+      log("info", `the empty journal stays: ${String(cause)}`);
+      await journal.close().catch(() => undefined);
+    }
+  }
+}
+
+/** A copy of a value that may lie in a request's buffer. */
+function ownBytes(mutation: Extract<Mutation, { readonly kind: "putXattr" }>): Mutation {
+  return { ...mutation, value: Uint8Array.from(mutation.value) };
+}
