@@ -6,39 +6,49 @@ const BASE_BYTES = 71;
 const ACL_BYTES = 8;
 const TWO32 = 4294967296;
 
-function put64(out: Buffer, at: number, value: number): void {
-  out.writeInt32BE(Math.floor(value / TWO32), at);
-  out.writeUInt32BE(value - Math.floor(value / TWO32) * TWO32, at + 4);
+function put64(out: DataView, at: number, value: number): void {
+  const high = Math.floor(value / TWO32);
+  out.setInt32(at, high);
+  out.setUint32(at + 4, value - high * TWO32);
 }
 
 /** Always one zero byte more than the fields need: JuiceFS's own records have it too. */
-export function encodeAttr(a: Attr): Buffer {
+export function attrBytes(a: Attr): number {
   const hasAcl = a.accessAcl !== 0 || a.defaultAcl !== 0;
-  const bytes = BASE_BYTES + (hasAcl ? ACL_BYTES : 0) + (a.tier !== 0 ? 1 : 0) + 1;
-  const out = Buffer.alloc(bytes);
-  out[0] = a.flags;
-  out.writeUInt16BE((a.type << 12) | (a.mode & 0xfff), 1);
-  out.writeUInt32BE(a.uid, 3);
-  out.writeUInt32BE(a.gid, 7);
-  put64(out, 11, a.atime);
-  out.writeUInt32BE(a.atimensec, 19);
-  put64(out, 23, a.mtime);
-  out.writeUInt32BE(a.mtimensec, 31);
-  put64(out, 35, a.ctime);
-  out.writeUInt32BE(a.ctimensec, 43);
-  out.writeUInt32BE(a.nlink, 47);
-  put64(out, 51, a.length);
-  out.writeUInt32BE(a.rdev, 59);
-  out.writeUInt32BE(inoHigh(a.parent), 63);
-  out.writeUInt32BE(inoLow(a.parent), 67);
-  let at = BASE_BYTES;
-  if (hasAcl) {
-    out.writeUInt32BE(a.accessAcl, at);
-    out.writeUInt32BE(a.defaultAcl, at + 4);
+  return BASE_BYTES + (hasAcl ? ACL_BYTES : 0) + (a.tier !== 0 ? 1 : 0) + 1;
+}
+
+export function encodeAttr(a: Attr): Buffer {
+  const out = Buffer.alloc(attrBytes(a));
+  putAttr(new DataView(out.buffer, out.byteOffset, out.length), 0, a);
+  return out;
+}
+
+/** Writes the `attrBytes` of a record. */
+export function putAttr(out: DataView, start: number, a: Attr): void {
+  out.setUint8(start, a.flags);
+  out.setUint16(start + 1, (a.type << 12) | (a.mode & 0xfff));
+  out.setUint32(start + 3, a.uid);
+  out.setUint32(start + 7, a.gid);
+  put64(out, start + 11, a.atime);
+  out.setUint32(start + 19, a.atimensec);
+  put64(out, start + 23, a.mtime);
+  out.setUint32(start + 31, a.mtimensec);
+  put64(out, start + 35, a.ctime);
+  out.setUint32(start + 43, a.ctimensec);
+  out.setUint32(start + 47, a.nlink);
+  put64(out, start + 51, a.length);
+  out.setUint32(start + 59, a.rdev);
+  out.setUint32(start + 63, inoHigh(a.parent));
+  out.setUint32(start + 67, inoLow(a.parent));
+  let at = start + BASE_BYTES;
+  if (a.accessAcl !== 0 || a.defaultAcl !== 0) {
+    out.setUint32(at, a.accessAcl);
+    out.setUint32(at + 4, a.defaultAcl);
     at += ACL_BYTES;
   }
-  if (a.tier !== 0) out[at] = a.tier;
-  return out;
+  if (a.tier !== 0) out.setUint8(at++, a.tier);
+  out.setUint8(at, 0);
 }
 
 /** Reads records of any version; undefined when there are too few bytes. Trailing fields are told by what is left. */

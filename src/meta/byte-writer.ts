@@ -2,17 +2,26 @@
 
 /** What a writer keeps for its next use. */
 const KEPT_BYTES = 2 ** 20;
+const FIRST_BYTES = 256;
+/** Up to so many characters a loop is faster than the call of a native function. */
+const SHORT_NAME = 32;
 
 /** Appends; the bytes so far are `take`n once, or once between two resets. */
 export class ByteWriter {
-  #bytes: Buffer = Buffer.allocUnsafe(256);
+  #bytes: Buffer<ArrayBuffer> = Buffer.allocUnsafeSlow(FIRST_BYTES);
+  #view: DataView = new DataView(this.#bytes.buffer);
   #end = 0;
 
   #room(count: number): void {
     if (this.#end + count <= this.#bytes.length) return;
-    const grown = Buffer.allocUnsafe(Math.max(this.#bytes.length * 2, this.#end + count));
+    const grown = Buffer.allocUnsafeSlow(Math.max(this.#bytes.length * 2, this.#end + count));
     this.#bytes.copy(grown, 0, 0, this.#end);
-    this.#bytes = grown;
+    this.#use(grown);
+  }
+
+  #use(bytes: Buffer<ArrayBuffer>): void {
+    this.#bytes = bytes;
+    this.#view = new DataView(bytes.buffer);
   }
 
   byte(value: number): void {
@@ -22,12 +31,14 @@ export class ByteWriter {
   /** A whole number 0 <= value < 2^53, seven bits a byte, the lowest first. */
   uint(value: number): void {
     this.#room(8);
+    const bytes = this.#bytes;
+    let at = this.#end;
     let rest = value;
-    while (rest >= 0x80) {
-      this.#bytes[this.#end++] = (rest % 0x80) | 0x80;
-      rest = Math.floor(rest / 0x80);
-    }
-    this.#bytes[this.#end++] = rest;
+    // Division only as long as the number is too large for the bits of an integer.
+    for (; rest >= 2 ** 31; rest = Math.floor(rest / 0x80)) bytes[at++] = (rest % 0x80) | 0x80;
+    for (; rest >= 0x80; rest >>>= 7) bytes[at++] = (rest & 0x7f) | 0x80;
+    bytes[at++] = rest;
+    this.#end = at;
   }
   /** A whole number of either sign, |value| < 2^52: the lowest bit is the sign. */
   int(value: number): void {
@@ -39,9 +50,21 @@ export class ByteWriter {
     this.#bytes.set(value, this.#end);
     this.#end += value.byteLength;
   }
+  /** `length` bytes that `put` writes at the offset it is given: a blob without the copy. */
+  placed<T>(length: number, value: T, put: (out: DataView, at: number, value: T) => void): void {
+    this.uint(length);
+    this.#room(length);
+    put(this.#view, this.#end, value);
+    this.#end += length;
+  }
   /** One byte per character. */
   latin1(value: string): void {
-    this.blob(Buffer.from(value, "latin1"));
+    const { length } = value;
+    this.uint(length);
+    this.#room(length);
+    if (length > SHORT_NAME) this.#bytes.write(value, this.#end, "latin1");
+    else for (let i = 0; i < length; i++) this.#bytes[this.#end + i] = value.charCodeAt(i);
+    this.#end += length;
   }
   utf8(value: string): void {
     this.blob(Buffer.from(value, "utf8"));
@@ -49,10 +72,14 @@ export class ByteWriter {
   take(): Buffer {
     return this.#bytes.subarray(0, this.#end);
   }
+  /** As `take`, at a third of its cost. */
+  view(): Uint8Array {
+    return new Uint8Array(this.#bytes.buffer, 0, this.#end);
+  }
   /** Starts again in the same memory: what was taken before is written over. */
   reset(): void {
     this.#end = 0;
-    if (this.#bytes.length > KEPT_BYTES) this.#bytes = Buffer.allocUnsafe(256);
+    if (this.#bytes.length > KEPT_BYTES) this.#use(Buffer.allocUnsafeSlow(FIRST_BYTES));
   }
 }
 

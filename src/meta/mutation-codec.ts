@@ -1,6 +1,6 @@
 // Lists of mutations as bytes: for the journal, and for whoever follows it later. A version byte, then for each
 // mutation its kind and its members in the order of the table below. Kinds are numbered for ever: add at the end only.
-import { decodeAttr, encodeAttr } from "./attr-record.ts";
+import { attrBytes, decodeAttr, putAttr } from "./attr-record.ts";
 import { ByteReader, ByteWriter } from "./byte-writer.ts";
 import type { Mutation, MutationKind } from "./mutation.ts";
 import type { AclEntry, AclRule, Attr, CounterName, Dentry } from "./types.ts";
@@ -134,7 +134,7 @@ const writers = {
   name: (out: ByteWriter, value: string) => out.latin1(value),
   text: (out: ByteWriter, value: string) => out.utf8(value),
   bytes: (out: ByteWriter, value: Uint8Array) => out.blob(value),
-  attr: (out: ByteWriter, value: Attr) => out.blob(encodeAttr(value)),
+  attr: (out: ByteWriter, value: Attr) => out.placed(attrBytes(value), value, putAttr),
   dentry: (out: ByteWriter, value: Dentry) => {
     out.uint(value.ino);
     out.byte(value.type);

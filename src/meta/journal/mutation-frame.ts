@@ -19,7 +19,7 @@ export class MutationFrame {
 
   /** What was recorded since `clear`, as decodeMutations reads it: a view, valid until the next `record`. */
   take(): Uint8Array {
-    return this.#out.take();
+    return this.#out.view();
   }
 
   clear(): void {

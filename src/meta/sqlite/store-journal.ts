@@ -17,6 +17,7 @@ import { JournalProgress, dropJournalRow, putJournalRow, sessionsOf } from "./jo
 import type { JournalHost, JournalOptions } from "./journal-host.ts";
 import { JournalRoom, Pressure } from "./journal-room.ts";
 import { LiveData } from "./live-data.ts";
+import { ownMutation } from "./own-mutation.ts";
 
 /** After others have changed the volume: so long it must be quiet before frames acknowledge again. */
 const QUIET_MS = 1000;
@@ -63,7 +64,7 @@ export class StoreJournal implements Early, DataJournal {
     this.#live.see(mutation);
     if (!this.#isOn) return;
     this.#frame.record(mutation);
-    this.#current.push(mutation.kind === "putXattr" ? ownBytes(mutation) : mutation);
+    this.#current.push(ownMutation(mutation));
   };
 
   append(): boolean {
@@ -294,9 +295,4 @@ export class StoreJournal implements Early, DataJournal {
       await journal.close().catch(() => undefined);
     }
   }
-}
-
-/** A copy of a value that may lie in a request's buffer. */
-function ownBytes(mutation: Extract<Mutation, { readonly kind: "putXattr" }>): Mutation {
-  return { ...mutation, value: Uint8Array.from(mutation.value) };
 }
