@@ -22,5 +22,8 @@ export const IN_PLACE_META: readonly string[] = [
   "onForeignChange",
   "format",
   "openCount",
+  "journalData",
+  "forgetData",
+  "onJournalPressure",
 ];
 export const IN_PLACE_STORAGE: readonly string[] = ["list"];
