@@ -19,7 +19,7 @@ export class Writers {
   readonly #dirty: Map<Ino, FileWriter> = new Map();
   #timer: NodeJS.Timeout | undefined;
   /** Files that are to be stored because the journal wants its room back. */
-  #relief: Iterator<FileWriter> | undefined;
+  #relief: FileWriter[] = [];
 
   constructor(chunks: ChunkStore, idleMs: number) {
     this.#chunks = chunks;
@@ -60,25 +60,22 @@ export class Writers {
     for (const { stuckBy } of this.#dirty.values()) if (stuckBy !== undefined) throw stuckBy;
   }
 
-  /** Begins to store what the journal has, in steps that leave the loop free; at most `files` of them. */
+  /** Begins to store what the journal has of the `files` longest dirty files, in steps that leave the loop free. */
   storeJournaled(files: number = Infinity): void {
-    const isRunning = this.#relief !== undefined;
-    // All of them when the journal asks: those that come later need not be.
+    const isRunning = this.#relief.length > 0;
+    // All of them when the journal asks; what is under way is enough for new files.
     if (isRunning && files !== Infinity) return;
-    this.#relief = [...this.#dirty.values()].slice(0, files).values();
-    if (!isRunning) setImmediate(() => this.#storeSome());
+    this.#relief = [];
+    for (const writer of this.#dirty.values()) {
+      if (this.#relief.length >= files) break;
+      this.#relief.push(writer);
+    }
+    if (!isRunning && this.#relief.length > 0) setImmediate(() => this.#storeSome());
   }
 
   #storeSome(): void {
-    for (let files = 0; files < FILES_PER_STEP; files++) {
-      const next = this.#relief?.next();
-      if (next === undefined || next.done === true) {
-        this.#relief = undefined;
-        return;
-      }
-      next.value.storeJournaled();
-    }
-    setImmediate(() => this.#storeSome());
+    for (const writer of this.#relief.splice(0, FILES_PER_STEP)) writer.storeJournaled();
+    if (this.#relief.length > 0) setImmediate(() => this.#storeSome());
   }
 
   /** Begins to store the oldest open slices, up to half of what is buffered; false when there are none. */
@@ -122,7 +119,7 @@ export class Writers {
 
   /** What could not be stored until now is left to the journal. */
   stop(): void {
-    this.#relief = undefined;
+    this.#relief = [];
     for (const writer of this.#dirty.values()) {
       if (writer.stuckBy !== undefined) writer.abandon();
     }
