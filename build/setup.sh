@@ -77,6 +77,13 @@ needs_addon() {
   mv -f "$addon.$$" "$addon"
 }
 
+# Starts faster than the sources; build/jfs runs those as soon as one of them changes.
+needs_bundle() {
+  stamp=build/out/main.sources
+  [ -f "$stamp" ] && sh build/sources.sh | cmp -s - "$stamp" && return 0
+  build/node build/bundle.ts || say "the sources are not bundled (see above): jfs starts slower"
+}
+
 # Tools that only tests call. What cannot be installed is skipped there by name.
 needs_test_tools() {
   missing=
@@ -95,4 +102,5 @@ else
   needs_packages
   needs_node_modules
   needs_addon
+  needs_bundle
 fi

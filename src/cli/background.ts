@@ -11,6 +11,8 @@ import { makeFolder } from "../util/make-folder.ts";
 
 const READY_FD = 3;
 const READY_ENV = "JFS_READY_FD";
+/** The file that the child's output goes to. */
+const LOG_ENV = "JFS_LOG_FILE";
 /** How long the child may take to undo what it has begun. */
 const END_MS = 5000;
 
@@ -18,6 +20,8 @@ interface Report {
   /** What to print when it worked. */
   readonly ready?: string;
   readonly error?: string;
+  /** The arguments ask for no mount in the background with this log. */
+  readonly declined?: boolean;
 }
 
 /** The program and arguments that run this jfs again. */
@@ -35,10 +39,16 @@ export function isBackgroundChild(): boolean {
   return process.env[READY_ENV] === String(READY_FD);
 }
 
-/** Tells the waiting parent; without a parent it does nothing. */
+/** True when the parent sends our output to `logFile`. */
+export function isLoggedTo(logFile: string): boolean {
+  return process.env[LOG_ENV] === logFile;
+}
+
+/** Tells the waiting parent; without a parent, and after the first report, it does nothing. */
 export function reportReady(report: Report): void {
   if (!isBackgroundChild()) return;
   delete process.env[READY_ENV];
+  delete process.env[LOG_ENV];
   try {
     writeSync(READY_FD, `${JSON.stringify(report)}\n`);
     closeSync(READY_FD);
@@ -47,13 +57,13 @@ export function reportReady(report: Report): void {
   }
 }
 
-/** Starts `jfs ARGS` detached, its log in `logFile`. Returns what it had to say when ready; throws UserError
- *  with its reason when it failed, and when it said nothing for `timeoutMs`. */
+/** Starts `jfs ARGS` detached, its log in `logFile`. Returns what it had to say when ready, undefined when it found that
+ *  ARGS are no such mount; throws UserError with its reason when it failed, and when it said nothing for `timeoutMs`. */
 export async function startInBackground(
   args: readonly string[],
   logFile: string,
   timeoutMs: number,
-): Promise<string> {
+): Promise<string | undefined> {
   const log = openLog(logFile);
   const [command, ...front] = selfCommand();
   // An empty root has no /dev/null. A log that is open for writing only gives nothing to read either.
@@ -63,7 +73,7 @@ export async function startInBackground(
   const child = spawn(command as string, [...front, ...args], {
     detached: true,
     stdio: [nothing, log, log, "pipe"],
-    env: { ...process.env, [READY_ENV]: String(READY_FD) },
+    env: { ...process.env, [READY_ENV]: String(READY_FD), [LOG_ENV]: logFile },
   });
   closeSync(log);
   const pipe = child.stdio[READY_FD] as Readable;
@@ -79,7 +89,8 @@ export async function startInBackground(
     );
   }
   child.unref();
-  const { ready, error } = parseReport(report, logFile);
+  const { ready, error, declined } = parseReport(report, logFile);
+  if (declined === true) return undefined;
   if (ready === undefined) throw new UserError(error ?? `the mount failed: see ${logFile}`);
   return ready;
 }

@@ -17,6 +17,3 @@ export abstract class JfsCommand extends Command {
     return false;
   }
 }
-
-export const EXIT_FAILURE = 1;
-export const EXIT_USAGE = 2;

@@ -1,29 +1,30 @@
 // Runs one command line: argv in, exit code out. The one place where errors become a sentence on stderr.
-import { Cli } from "clipanion";
+import { Cli, type CommandClass } from "clipanion";
 import { AssertionError } from "../util/assert.ts";
 import { isFsError } from "../util/errno.ts";
 import { log, setLogLevel } from "../util/log.ts";
 import { normalizeArgv, type OptionTable } from "./argv.ts";
-import { EXIT_FAILURE, EXIT_USAGE } from "./command.ts";
+import { isBackgroundChild, reportReady } from "./background.ts";
 import { commands } from "./commands.ts";
+import { EXIT_FAILURE, EXIT_USAGE } from "./exit-code.ts";
 import { readDefinition, type CommandHelp } from "./help.ts";
 import { sentenceOf } from "./user-error.ts";
 import { versionText } from "./version.ts";
 
-function makeCli(): Cli {
+function makeCli(known: readonly CommandClass[]): Cli {
   const cli = new Cli({
     binaryName: "jfs",
     binaryLabel: "jfs",
     binaryVersion: versionText(),
     enableColors: false,
   });
-  for (const command of commands) cli.register(command);
+  for (const command of known) cli.register(command);
   return cli;
 }
 
 /** The help of every command, in the order of commands.ts. */
 export function commandHelp(): CommandHelp[] {
-  return makeCli().definitions().map(readDefinition);
+  return makeCli(commands).definitions().map(readDefinition);
 }
 
 function optionTables(help: readonly CommandHelp[]): Map<string, OptionTable> {
@@ -37,17 +38,22 @@ function optionTables(help: readonly CommandHelp[]): Map<string, OptionTable> {
 
 /** Returns the exit code; never throws. */
 export async function run(argv: readonly string[]): Promise<number> {
-  const cli = makeCli();
+  const cli = makeCli(commands);
   const help = cli.definitions().map(readDefinition);
   try {
     const { args, global } = normalizeArgv(argv, optionTables(help));
     setLogLevel(global.level);
-    const command = cli.process([...args], Cli.defaultContext);
+    // Its parser is made of all that it knows: of the one command asked for that is a tenth of the work.
+    const asked = commands.filter(({ paths }) => paths?.some(([name]) => name === args[0]));
+    const command = makeCli(asked).process([...args], Cli.defaultContext);
     // Cli.run would do this too, but it prints errors in its own way.
     command.cli = cli;
     return await command.validateAndExecute();
   } catch (error) {
-    return report(error, help);
+    if (!isBackgroundChild()) return report(error, help);
+    // A mount that was begun has told its error. The parent reads the arguments again, and says what is wrong with them.
+    reportReady({ declined: true });
+    return EXIT_USAGE;
   }
 }
 

@@ -3,7 +3,7 @@
 import type { FuseSession } from "../fuse/session.ts";
 import { UnmountError, unmount } from "../fuse/unmount.ts";
 import { log } from "../util/log.ts";
-import { EXIT_FAILURE } from "./command.ts";
+import { EXIT_FAILURE } from "./exit-code.ts";
 import { UserError } from "./user-error.ts";
 
 const stopSignals = ["SIGINT", "SIGTERM"] as const;

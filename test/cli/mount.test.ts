@@ -24,8 +24,8 @@ import {
 } from "../support/jfs.ts";
 import { skip } from "../support/skip.ts";
 
-function refused(outcome: Outcome, pattern: RegExp): void {
-  assert.is(outcome.code, 1, outcome.stderr);
+function refused(outcome: Outcome, pattern: RegExp, code = 1): void {
+  assert.is(outcome.code, code, outcome.stderr);
   const lines = outcome.stderr.split("\n").filter((line) => line.startsWith("jfs: "));
   assert.is(lines.length, 1, outcome.stderr);
   assert.match(lines[0] ?? "", pattern);
@@ -68,6 +68,20 @@ else {
       jfsOk(["mount", "-d", "--log", log, "sqlite3://meta.db", "./mnt/"], { cwd: dir });
       symlinkSync(mnt, join(dir, "link"));
       jfsOk(["umount", join(dir, "link")]);
+      assert.not.ok(isMounted(mnt));
+    }));
+
+  test("mount -d is told from what only looks like it", () =>
+    withVolume(({ db, dir, log, mnt }) => {
+      const other = join(dir, "other.log");
+      jfsOk(["mount", "-d", "--log", log, "-o", `log=${other}`, db, mnt]);
+      assert.ok(existsSync(other), "the last of two names for the log counts");
+      assert.ok(isMounted(mnt));
+      jfsOk(["umount", mnt]);
+      refused(jfs(["mount", "-d", "--log", log, "--bogus", db, mnt]), /--bogus is no option/, 2);
+      refused(jfs(["mount", "-d", "--log", log, db]), /too few arguments/, 2);
+      // Here -d is the name of a directory, and the mount stays in the foreground until it fails.
+      refused(jfs(["mount", "--log", log, "--subdir", "-d", join(dir, "absent"), mnt]), /absent/);
       assert.not.ok(isMounted(mnt));
     }));
 

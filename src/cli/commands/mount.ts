@@ -1,14 +1,17 @@
 // jfs mount: serves a volume at a directory, in the foreground or in the background.
 import { Command, Option, UsageError, type Usage } from "clipanion";
 import { resolve } from "node:path";
+import { assert } from "../../util/assert.ts";
 import { log } from "../../util/log.ts";
 import {
   defaultLogFile,
   isBackgroundChild,
+  isLoggedTo,
   reportReady,
   startInBackground,
 } from "../background.ts";
 import { JfsCommand } from "../command.ts";
+import { EXIT_USAGE } from "../exit-code.ts";
 import { parseMetaAddress } from "../meta-address.ts";
 import { readMountArguments } from "../mount-options.ts";
 import { mountVolume } from "../mount-volume.ts";
@@ -133,7 +136,12 @@ export class MountCommand extends JfsCommand {
     const settings = readMountArguments(this);
     const address = parseMetaAddress(this.metaUrl);
     if (this.mountPoint === "") throw new UsageError("MOUNTPOINT is empty: name a directory");
-    if (this.background && !isBackgroundChild()) return this.#startInBackground();
+    if (isBackgroundChild()) {
+      if (!this.background || !isLoggedTo(this.#logFile())) {
+        reportReady({ declined: true });
+        return EXIT_USAGE;
+      }
+    } else if (this.background) return this.#startInBackground();
     try {
       return await mountVolume(address, resolve(this.mountPoint), settings, (ready) => {
         log("info", ready);
@@ -145,11 +153,16 @@ export class MountCommand extends JfsCommand {
     }
   }
 
+  #logFile(): string {
+    return resolve(this.log ?? defaultLogFile());
+  }
+
   async #startInBackground(): Promise<number> {
     const timeout = this.context.env["JFS_MOUNT_TIMEOUT"] ?? "10";
     const timeoutMs = parseDurationMs("JFS_MOUNT_TIMEOUT", timeout);
-    const logFile = resolve(this.log ?? defaultLogFile());
-    this.print(await startInBackground(process.argv.slice(2), logFile, timeoutMs));
+    const ready = await startInBackground(process.argv.slice(2), this.#logFile(), timeoutMs);
+    assert(ready !== undefined, "the child reads the arguments as its parent does");
+    this.print(ready);
     return 0;
   }
 }
