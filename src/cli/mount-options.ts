@@ -77,7 +77,8 @@ export interface JournalSettings {
   readonly discards: boolean;
   /** Where the journal lies; undefined = beside the database. */
   readonly folder: string | undefined;
-  readonly bytes: number;
+  /** Undefined = as much as the disk allows, up to the default. */
+  readonly bytes: number | undefined;
 }
 
 // The first two are ours; the others are for mount(8) and /etc/fstab, or what jfs does anyway.
@@ -113,6 +114,8 @@ const known = new Set([
 ]);
 
 const CACHE_BYTES = 100 * 2 ** 20;
+/** Segments are whole pages. */
+const JOURNAL_STEP = 1 << 20;
 const JOURNAL_BYTES_MIN = 4 * 2 ** 20;
 const JOURNAL_BYTES_MAX = 4 * 2 ** 30;
 const HEARTBEAT_MS_MIN = 1000;
@@ -149,17 +152,24 @@ export function readMountArguments(given: MountArguments): MountSettings {
   };
 }
 
+const wholeSteps = (bytes: number): number => bytes - (bytes % JOURNAL_STEP);
+
 /** Throws UsageError. */
 function journal({ journal: mode = "on", ...given }: MountArguments): JournalSettings {
   if (mode !== "on" && mode !== "off" && mode !== "discard") {
     throw new UsageError(`--journal ${mode}: give on, off or discard`);
   }
-  const bytes = parseBytes("--journal-size", given.journalSize ?? "64M", "M");
+  const bytes = wholeSteps(parseBytes("--journal-size", given.journalSize ?? "64M", "M"));
   if (bytes < JOURNAL_BYTES_MIN || bytes > JOURNAL_BYTES_MAX) {
     throw new UsageError(`--journal-size ${given.journalSize}: give 4M to 4G`);
   }
   const folder = given.journalDir === undefined ? undefined : resolve(given.journalDir);
-  return { isOn: mode !== "off", discards: mode === "discard", folder, bytes };
+  return {
+    isOn: mode !== "off",
+    discards: mode === "discard",
+    folder,
+    bytes: given.journalSize === undefined ? undefined : bytes,
+  };
 }
 
 /** What is behind -o, by name. Throws UsageError for what would be ignored. */

@@ -72,7 +72,11 @@ function storeOptions(
   const recovery = journal.discards ? "discard" : "replay";
   if (!journal.isOn) return { durably, recovery };
   const path = journalPath(address, journal.folder);
-  return { durably, recovery, journal: { path, bytes: journal.bytes, data: true } };
+  return {
+    durably,
+    recovery,
+    journal: { path, data: true, ...(journal.bytes === undefined ? {} : { bytes: journal.bytes }) },
+  };
 }
 
 /** Stores what the last mount had fsynced and not stored when it died. */

@@ -5,7 +5,7 @@ import type { WalSync } from "./wal-sync.ts";
 
 export interface JournalOptions {
   readonly path: string;
-  /** Bytes of the file; 64 MiB unless told. */
+  /** Bytes of the file; 64 MiB, or a part of a small disk, unless told. */
   readonly bytes?: number;
   /** Whether small fsynced data may stay in the journal for a while: only where blocks are on this host anyway. */
   readonly data: boolean;

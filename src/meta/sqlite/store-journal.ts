@@ -1,17 +1,15 @@
 // The journal of a SQLite volume while it is open here: acknowledges changes by frames as long as nobody else lives on
 // the volume, keeps the bytes of small fsyncs, and forgets frames when the database holds them durably.
-import { randomBytes } from "node:crypto";
-import { existsSync, renameSync } from "node:fs";
 import { log } from "../../util/log.ts";
 import { encodeData } from "../journal/data-frame.ts";
 import { FRAME_DATA, FRAME_MUTATIONS } from "../journal/journal.ts";
 import type { DataFrame, Journal } from "../journal/journal.ts";
-import { JournalFile } from "../journal/journal-file.ts";
 import { MutationFrame } from "../journal/mutation-frame.ts";
 import type { Mutation } from "../mutation.ts";
 import type { DataJournal } from "../store.ts";
 import type { Ino } from "../types.ts";
 import { isBusy } from "./connection.ts";
+import { beginJournal } from "./begin-journal.ts";
 import type { Early } from "./early.ts";
 import { JournalProgress, dropJournalRow, putJournalRow, sessionsOf } from "./journal-row.ts";
 import type { JournalHost, JournalOptions } from "./journal-host.ts";
@@ -22,6 +20,8 @@ import { ownMutation } from "./own-mutation.ts";
 /** After others have changed the volume: so long it must be quiet before frames acknowledge again. */
 const QUIET_MS = 1000;
 const RETRY_MS = 100;
+/** A journal that cannot be made now (no room) may be later. */
+const BEGIN_RETRY_MS = 60_000;
 
 export class StoreJournal implements Early, DataJournal {
   readonly #options: JournalOptions;
@@ -45,6 +45,8 @@ export class StoreJournal implements Early, DataJournal {
   #room: JournalRoom | undefined;
   #timer: NodeJS.Timeout | undefined;
   #quietAt = 0;
+  /** Why it could not begin the last time: said once. */
+  #complaint = "";
 
   /** `deadSession` as DataJournal has it. */
   constructor(options: JournalOptions, host: JournalHost, deadSession: number) {
@@ -198,7 +200,7 @@ export class StoreJournal implements Early, DataJournal {
       this.#timer = undefined;
       this.#activating = this.#activate()
         .catch((cause: unknown) => {
-          if (!isBusy(cause)) log("warn", `the journal cannot begin yet: ${String(cause)}`);
+          if (!isBusy(cause)) this.#failedToBegin(cause);
           return false;
         })
         .then((isDone) => {
@@ -207,6 +209,14 @@ export class StoreJournal implements Early, DataJournal {
         });
     }, wait);
     this.#timer.unref();
+  }
+
+  /** Changes are committed one by one until it can: slower, and nothing else. */
+  #failedToBegin(cause: unknown): void {
+    const text = cause instanceof Error ? cause.message : String(cause);
+    this.#quietAt = performance.now() + BEGIN_RETRY_MS;
+    if (text !== this.#complaint) log("warn", `the journal cannot begin yet: ${text}`);
+    this.#complaint = text;
   }
 
   /** Everything committed so far is made durable, for frames stand on it. True when there is nothing left to do. */
@@ -228,7 +238,7 @@ export class StoreJournal implements Early, DataJournal {
 
   #begin(): boolean {
     const { db, prefix, wal } = this.#host;
-    const journal = (this.#journal ??= this.#create());
+    const journal = (this.#journal ??= beginJournal(this.#options, this.#host.volume()));
     this.#room ??= new JournalRoom(journal, this.#live, this.#pressure, this.#host);
     const { lastSequence } = journal;
     db.transaction(() => {
@@ -251,20 +261,6 @@ export class StoreJournal implements Early, DataJournal {
     journal.forget(lastSequence);
     this.#isOn = true;
     return true;
-  }
-
-  #create(): Journal {
-    const { path, bytes } = this.#options;
-    if (existsSync(path)) {
-      const aside = `${path}.aside-${Date.now()}`;
-      renameSync(path, aside);
-      log("warn", `${path} belonged to no journal that this volume knows: it is kept as ${aside}`);
-    }
-    const identity = { volume: this.#host.volume(), journal: randomBytes(16).toString("hex") };
-    return JournalFile.create(path, identity, {
-      firstSequence: 1,
-      ...(bytes === undefined ? {} : { bytes }),
-    });
   }
 
   /** Everything is committed: an empty journal is removed, so that the volume is an ordinary one. */
