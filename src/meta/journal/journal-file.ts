@@ -160,7 +160,8 @@ export class JournalFile implements Journal {
 
   /** The other segment becomes the head, if no frame in it is needed any more. */
   #turn(bytes: number): boolean {
-    assert(bytes <= this.#segmentBytes - HEADER_BYTES, "a frame is larger than a segment");
+    // It would never fit: there is another way for it.
+    if (bytes > this.#segmentBytes - HEADER_BYTES) return false;
     if (this.#otherLast > this.#forgotten) return false;
     this.#otherLast = this.#last;
     this.#begin(1 - this.#head);
