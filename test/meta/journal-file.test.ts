@@ -1,9 +1,10 @@
 // A journal that is written, synced, filled, emptied, closed and removed; who may open it; what its failures do.
-import { spawn } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import {
   closeSync,
   copyFileSync,
   existsSync,
+  mkdirSync,
   openSync,
   readdirSync,
   readFileSync,
@@ -14,8 +15,10 @@ import {
 import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import { JournalSync } from "../../src/meta/journal/journal-sync.ts";
 import { JournalFile } from "../../src/meta/journal/journal-file.ts";
 import { openJournal } from "../../src/meta/journal/journal-reader.ts";
+import { skip } from "../support/skip.ts";
 import {
   checkRun,
   identity,
@@ -168,15 +171,41 @@ test("zeros written ahead never lie on frames", async () => {
   assert.is(checkRun(readJournal(path), written), last);
 });
 
-test("a sync with nothing new makes no system call, and those at once share one", async () => {
+test("a sync with nothing new makes no system call", async () => {
   const path = freshPath();
   const journal = JournalFile.create(path, identity, { firstSequence: 1, bytes: 65536 });
   journal.append(1, Buffer.alloc(10));
-  await Promise.all(Array.from({ length: 50 }, () => journal.sync()));
+  await journal.sync();
   // A descriptor that cannot be synced shows who tries.
   replaceFile(path, "/dev/null");
   await journal.sync();
   await journal.close();
+});
+
+test("syncs at once share one; those that come while it runs share the next", async () => {
+  const path = freshPath();
+  const fd = openSync(path, "w");
+  let appended = 0;
+  const sync = new JournalSync(fd, folder.path, 0, () => appended);
+  appended = 1;
+  const first = sync.sync();
+  assert.is(sync.sync(), first);
+  appended = 2;
+  const second = sync.sync();
+  assert.is.not(second, first);
+  appended = 3;
+  assert.is(sync.sync(), second);
+  await first;
+  await second;
+  closeSync(fd);
+  // All is synced: the descriptor is not asked.
+  await sync.sync();
+  appended = 4;
+  const outcome = await sync.sync().then(
+    () => "synced",
+    (e: unknown) => String(e),
+  );
+  assert.match(outcome, /EBADF/);
 });
 
 test("after a failed write nothing is taken any more", async () => {
@@ -242,17 +271,30 @@ test("a journal that is removed is gone, and leaves nothing beside it", async ()
   assert.not(existsSync(`${path}.new`));
 });
 
-test("a disk that has no room is told by a sentence", () => {
+test("sizes that cannot be, and folders that are not there, leave nothing", () => {
   const path = freshPath();
-  assert.throws(
-    () => JournalFile.create(join("/dev/shm", "no", "such"), identity, { firstSequence: 1 }),
-    /ENOENT/,
-  );
-  assert.throws(
-    () => JournalFile.create(path, identity, { firstSequence: 1, bytes: 5000 }),
-    /^a journal has 16 KiB to 4 GiB/,
-  );
+  const create = (at: string, bytes: number): JournalFile =>
+    JournalFile.create(at, identity, { firstSequence: 1, bytes });
+  assert.throws(() => create(path, 5000), /^a journal has 16 KiB to 4 GiB/);
+  assert.throws(() => create(join(path, "journal"), 65536), /ENOENT/);
   assert.not(existsSync(`${path}.new`));
+});
+
+test("a disk that has no room is told by a sentence", () => {
+  const disk = freshPath();
+  mkdirSync(disk);
+  const mounted = spawnSync("mount", ["-t", "tmpfs", "-o", "size=1m", "tmpfs", disk]);
+  if (mounted.status !== 0) return skip("a disk that has no room", "no tmpfs can be mounted");
+  try {
+    const path = join(disk, "journal");
+    assert.throws(
+      () => JournalFile.create(path, identity, { firstSequence: 1, bytes: 2 ** 21 }),
+      /^there is no room for a journal of 2 MiB at \S+: make room, or use --journal-dir or --journal=off$/,
+    );
+    assert.equal(readdirSync(disk), []);
+  } finally {
+    spawnSync("umount", [disk]);
+  }
 });
 
 test("frames of a process that was killed are all there, and its lock is not", async () => {
