@@ -1,14 +1,18 @@
 // The payloads of frames: mutations recorded one by one, and bytes of files; and the checksum that guards them.
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import * as fc from "fast-check";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { decodeData, encodeData } from "../../src/meta/journal/data-frame.ts";
+import { JournalFile } from "../../src/meta/journal/journal-file.ts";
 import { MutationFrame } from "../../src/meta/journal/mutation-frame.ts";
 import { decodeMutations, encodeMutations } from "../../src/meta/mutation-codec.ts";
 import type { Mutation } from "../../src/meta/mutation.ts";
 import { TRASH_INO } from "../../src/meta/types.ts";
 import { crc32c, crc32cByTable } from "../../src/util/crc32c.ts";
-import { random, randomBytes } from "./journal-image.ts";
+import { sampleAttr } from "../support/sqlite-volume.ts";
+import { identity, random, randomBytes, scratchFolder } from "./journal-image.ts";
 
 const plain = { noNullPrototype: true } as const;
 const id = fc.integer({ min: 0, max: 2 ** 52 });
@@ -131,6 +135,89 @@ function someMutation(next: () => number): Mutation {
   const value = Uint8Array.from(randomBytes(next, Math.floor(next() * 3000)));
   return { kind: "putXattr", ino, name, value };
 }
+
+test("docs/journal.md lists every mutation by its number", () => {
+  const text = readFileSync(join(import.meta.dirname, "../../docs/journal.md"), "utf8");
+  const rows = [...text.matchAll(/^\| (\d+) \| ((?:put|add|delete|append)\w+) \| ([^|]*) \|/gm)];
+  const numbers = "ino parent index id size delta sid length expire deleted space inodes";
+  const no = { owner: 0, group: 0, mask: 0, other: 0, namedUsers: [], namedGroups: [] };
+  const any = {
+    ...Object.fromEntries(numbers.split(" ").map((member) => [member, 1])),
+    name: "n",
+    target: "t",
+    info: "",
+    records: new Uint8Array(),
+    items: new Uint8Array(),
+    attr: sampleAttr,
+    dentry: { ino: 1, type: 1 },
+    rule: no,
+  };
+  const valueOf: Readonly<Record<string, unknown>> = { putXattr: any.records, putSetting: "" };
+  for (const [i, [, number, kind, members]] of rows.entries()) {
+    assert.is(Number(number), i);
+    const values = { value: 1, ...any, kind };
+    if ((kind as string) in valueOf) Object.assign(values, { value: valueOf[kind as string] });
+    const read: string[] = [];
+    const seen = new Proxy(values, {
+      get: (target, member: string) => {
+        if (member !== "kind") read.push(member);
+        return target[member as keyof typeof target];
+      },
+    });
+    assert.is(encodeMutations([seen as unknown as Mutation])[1], i, kind);
+    assert.equal(
+      read,
+      (members as string).split(", ").map((member) => member.split(" ")[0]),
+    );
+  }
+  assert.throws(() => decodeMutations(Buffer.from([1, rows.length])), /unknown kind/);
+});
+
+test("a journal's bytes are those of docs/journal.md", async () => {
+  const folder = scratchFolder();
+  const path = join(folder.path, "journal");
+  const options = { firstSequence: 5, bytes: 16384 };
+  const journal = JournalFile.create(path, identity, options);
+  journal.append(1, Buffer.from("one"));
+  for (let i = 0; i < 2; i++) journal.append(2, Buffer.alloc(2400, 9));
+  await journal.close();
+  const file = readFileSync(path);
+  folder.remove();
+  const ownId = Buffer.from(identity.journal, "hex");
+  for (const [index, first] of [5, 7].entries()) {
+    const page = file.subarray(index * 8192, index * 8192 + 4096);
+    assert.is(page.toString("latin1", 0, 8), "jfs-jrnl");
+    assert.equal(
+      [8, 12, 16, 20].map((at) => page.readUInt32LE(at)),
+      [1, 8192, index, 2],
+    );
+    assert.equal(
+      [24, 32].map((at) => Number(page.readBigUInt64LE(at))),
+      [index + 1, first],
+    );
+    assert.ok(page.subarray(40, 56).equals(ownId));
+    assert.is(page.toString("utf8", 56, 120), identity.volume.padEnd(64, "\0"));
+    assert.ok(page.subarray(120, 4092).every((byte) => byte === 0));
+    assert.is(page.readUInt32LE(4092), crc32cByTable(page.subarray(0, 4092)));
+  }
+  const frames = [
+    [4096, 1, 1, 5, 3],
+    [4096 + 32, 1, 2, 6, 2400],
+    [8192 + 4096, 2, 2, 7, 2400],
+  ] as const;
+  for (const [at, generation, kind, sequence, length] of frames) {
+    const end = at + 24 + Math.ceil(length / 8) * 8;
+    const round = Buffer.alloc(8);
+    round.writeUInt32LE(generation);
+    const guarded = Buffer.concat([ownId, round, file.subarray(at + 4, end)]);
+    assert.is(file.readUInt32LE(at), crc32cByTable(guarded));
+    assert.is(file.readUInt32LE(at + 4), length);
+    assert.is(Number(file.readBigUInt64LE(at + 8)), sequence);
+    assert.is(file.readUInt16LE(at + 16), kind);
+    assert.ok(Math.abs(file.readUIntLE(at + 18, 6) - Date.now()) < 60_000);
+  }
+  assert.is(file.toString("latin1", 4096 + 24, 4096 + 32), "one\0\0\0\0\0");
+});
 
 test("CRC-32C of known bytes; by tables the same; in pieces the same", () => {
   // From RFC 3720, B.4, and the check value of the polynomial.
