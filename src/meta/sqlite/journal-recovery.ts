@@ -1,7 +1,8 @@
 // What a journal that was left behind still has to say: changes that were acknowledged and not committed are applied
 // when the database is opened, bytes that were fsynced and not stored wait for a mount that can store them.
-import { renameSync } from "node:fs";
+import { existsSync, renameSync } from "node:fs";
 import type Database from "better-sqlite3";
+import { log } from "../../util/log.ts";
 import { decodeData } from "../journal/data-frame.ts";
 import { FRAME_DATA, FRAME_MUTATIONS } from "../journal/journal.ts";
 import type { DataFrame } from "../journal/journal.ts";
@@ -28,7 +29,8 @@ export interface Found {
   readonly committed: ReadonlySet<number>;
 }
 
-/** Undefined when there is nothing to recover, or a living process keeps the journal. Throws SqliteOpenError. */
+/** Undefined when there is nothing to recover, or a living process keeps the journal. Throws SqliteOpenError when it cannot
+ *  be used and `mode` is to replay it; only looking says so, discarding keeps it aside. */
 export function findJournal(
   db: Database.Database,
   prefix: string,
@@ -37,19 +39,31 @@ export function findJournal(
 ): Found | undefined {
   const row = readJournalRow(db, prefix);
   if (row === undefined) return undefined;
-  const reader = openLeft(row.path);
-  if (reader === "busy") return undefined;
-  if (reader === "none") {
-    if (mode === "replay") throw new SqliteOpenError(missing(row.path));
-    if (mode === "discard") dropJournalRow(db, prefix);
+  try {
+    return openFound(row, volume);
+  } catch (cause) {
+    if (!(cause instanceof SqliteOpenError) || mode === "replay") throw cause;
+    log("warn", cause.message);
+    if (mode === "discard") giveUp(db, prefix, row);
     return undefined;
   }
+}
+
+/** Throws SqliteOpenError, whose message says what to do. */
+function openFound(row: JournalRow, volume: string): Found | undefined {
+  const { path } = row;
+  const reader = openLeft(path);
+  if (reader === "busy") return undefined;
+  if (reader === "none") throw new SqliteOpenError(`the journal ${path} is missing, ${ADVICE}`);
   try {
     const { identity } = reader;
     if (identity.volume !== volume || identity.journal !== row.journal) {
       throw new SqliteOpenError(
-        `${row.path} is not the journal that this volume was left with: bring that one back, or mount with --journal=discard to go on without it`,
+        `${path} is not the journal that this volume was left with, ${ADVICE}`,
       );
+    }
+    if (reader.firstSequence > Math.min(row.applied + 1, row.dataFrom)) {
+      throw new SqliteOpenError(`the older half of the journal ${path} is damaged, ${ADVICE}`);
     }
     return examine(reader, row);
   } catch (cause) {
@@ -58,16 +72,28 @@ export function findJournal(
   }
 }
 
+const ADVICE =
+  "and it may hold changes that were acknowledged: bring it back, or mount with --journal=discard to go on without it";
+
 function openLeft(path: string): JournalFound {
   try {
     return openJournal(path);
   } catch (cause) {
-    throw new SqliteOpenError(cause instanceof Error ? cause.message : String(cause), { cause });
+    const text = cause instanceof Error ? cause.message : String(cause);
+    throw new SqliteOpenError(`${text}, or mount with --journal=discard to go on without it`, {
+      cause,
+    });
   }
 }
 
-function missing(path: string): string {
-  return `the journal ${path} is missing, and may hold changes that were acknowledged: bring it back, or mount with --journal=discard to go on without it`;
+/** Keeps what is there under another name. */
+function giveUp(db: Database.Database, prefix: string, row: JournalRow): void {
+  if (existsSync(row.path)) renameSync(row.path, asideOf(row));
+  dropJournalRow(db, prefix);
+}
+
+function asideOf({ path, journal }: JournalRow): string {
+  return `${path}.aside-${journal.slice(0, 8)}`;
 }
 
 function examine(reader: JournalReader, row: JournalRow): Found {
@@ -105,7 +131,7 @@ export function isStale(db: Database.Database, prefix: string, { row }: Found): 
 
 /** Keeps a journal that cannot be replayed, under another name. Answers where. */
 export function setAside(db: Database.Database, prefix: string, { row, reader }: Found): string {
-  const aside = `${row.path}.aside-${row.journal.slice(0, 8)}`;
+  const aside = asideOf(row);
   renameSync(row.path, aside);
   reader.close();
   dropJournalRow(db, prefix);

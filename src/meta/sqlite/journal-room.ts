@@ -24,10 +24,19 @@ export class JournalRoom {
   readonly #live: LiveData;
   readonly #pressure: Pressure;
   readonly #host: JournalHost;
+  readonly #mark: () => void;
   #running: Promise<void> | undefined;
   #isStopped = false;
 
-  constructor(journal: Journal, live: LiveData, pressure: Pressure, host: JournalHost) {
+  /** `mark` writes into the database how far it holds the journal; no transaction is open then. */
+  constructor(
+    journal: Journal,
+    live: LiveData,
+    pressure: Pressure,
+    host: JournalHost,
+    mark: () => void,
+  ) {
+    this.#mark = mark;
     this.#journal = journal;
     this.#live = live;
     this.#pressure = pressure;
@@ -53,9 +62,12 @@ export class JournalRoom {
     if (live.oldest <= journal.wanted && live.hasUncovered) this.#pressure.press();
     await host.durably(async () => {
       host.commitEarly();
-      if (!host.isCommitted) return;
+      if (!host.isCommitted || !host.isIdle) return;
       const upTo = journal.lastSequence;
       const covered = live.coveredIds();
+      // So that whoever finds the journal knows that older frames are not missing, but forgotten.
+      this.#mark();
+      host.wal.committed();
       await host.wal.sync();
       live.forget(covered);
       journal.forget(Math.min(upTo, live.oldest - 1));

@@ -239,7 +239,9 @@ export class StoreJournal implements Early, DataJournal {
   #begin(): boolean {
     const { db, prefix, wal } = this.#host;
     const journal = (this.#journal ??= beginJournal(this.#options, this.#host.volume()));
-    this.#room ??= new JournalRoom(journal, this.#live, this.#pressure, this.#host);
+    this.#room ??= new JournalRoom(journal, this.#live, this.#pressure, this.#host, () =>
+      this.beforeCommit(),
+    );
     const { lastSequence } = journal;
     db.transaction(() => {
       putJournalRow(db, prefix, {
