@@ -120,13 +120,19 @@ export class BlockStore {
       // The reader that comes for the block meets the error itself.
       if (isPromise(loaded))
         loaded.then(
-          (block) => this.cache.unpin(block),
+          (block) => this.#keepForReader(block),
           () => undefined,
         );
-      else this.cache.unpin(loaded);
+      else this.#keepForReader(loaded);
     } catch {
       // As above.
     }
+  }
+
+  /** Blocks that were read already must not push it out before its reader has come. */
+  #keepForReader(block: HeldBlock): void {
+    block.isUsed = true;
+    this.cache.unpin(block);
   }
 
   #loadShared(key: BlockId, id: number, index: number, bytes: number): MaybePromise<HeldBlock> {

@@ -27,6 +27,8 @@ export function holdBlock(
 
 /** Memory of buffers below this size comes from the C library, which seldom gives it back, at a third on top. */
 const SMALL_BYTES = 64 * 1024;
+/** The part of the large blocks' memory that stays with those that a stream has read to their end. */
+const PASSED_PART = 8;
 /** The part of the cache that small blocks may take: a read of theirs from the page cache costs little anyway. */
 const SMALL_PART = 4;
 
@@ -67,6 +69,12 @@ export class BlockCache {
     (block.buffer.length < SMALL_BYTES ? this.#small : this.#large).add(key, block);
   }
 
+  /** A stream has read the block to its end. The kernel has its pages now, and what the stream reads next wants the memory:
+   *  memory that was never used before costs more than the read. */
+  pass(key: BlockId): void {
+    this.#large.pass(key);
+  }
+
   drop(key: BlockId): void {
     this.#large.drop(key);
     this.#small.drop(key);
@@ -89,6 +97,8 @@ class Shelf {
   readonly #bytesMax: number;
   readonly #pool: BufferPool;
   readonly #blocks = new Map<BlockId, HeldBlock>();
+  /** Passed by a stream, oldest first. Some may have left. */
+  readonly #passed = new Set<BlockId>();
 
   constructor(bytesMax: number, pool: BufferPool) {
     this.#bytesMax = bytesMax;
@@ -123,6 +133,20 @@ class Shelf {
       } else {
         this.#forget(block);
       }
+    }
+  }
+
+  pass(key: BlockId): void {
+    const block = this.#blocks.get(key);
+    if (block === undefined) return;
+    block.isUsed = false;
+    this.#passed.add(key);
+    const countMax = Math.floor(this.#bytesMax / PASSED_PART / block.buffer.length);
+    for (const oldest of this.#passed) {
+      if (this.#passed.size <= countMax) return;
+      this.#passed.delete(oldest);
+      // Who came back for it has a use for it.
+      if (this.#blocks.get(oldest)?.isUsed === false) this.drop(oldest);
     }
   }
 

@@ -4,7 +4,7 @@ import { assert } from "../util/assert.ts";
 import { isPromise } from "../util/maybe.ts";
 import type { MaybePromise } from "../util/maybe.ts";
 import type { ObjectStorage } from "../object/storage.ts";
-import { blockCount, blockSize } from "./block-key.ts";
+import { blockCount, blockId, blockSize } from "./block-key.ts";
 import { BlockStore } from "./block-store.ts";
 import { BufferPool } from "./buffer-pool.ts";
 import type { HeldBlock } from "./cache.ts";
@@ -110,7 +110,11 @@ export class BlockChunkStore implements ChunkStore {
     const follows = this.#sequential.follows(id, index, from, from + count === bytes, count);
     // A cache that cannot keep two blocks would load each of them again and again.
     const roomy = this.#blocks.cache.largeBytesMax >= 2 * BufferPool.capacityFor(bytes);
-    return this.#blocks.hold(id, size, index, from, count, count === bytes || (follows && roomy));
+    const whole = count === bytes || (follows && roomy);
+    const block = this.#blocks.hold(id, size, index, from, count, whole);
+    const isPassed = follows && from > 0 && from + count === bytes;
+    if (isPassed && !isPromise(block)) this.#blocks.cache.pass(blockId(id, index));
+    return block;
   }
 
   /** Views of the blocks in order. The blocks are let go: their memory is not used again before the loop turns. */

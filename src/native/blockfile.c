@@ -155,13 +155,9 @@ int64_t read_file(const read_t *r, int rwf) {
   if (fstat(r->fd, &st) != 0) return -errno;
   if (S_ISDIR(st.st_mode)) return -EISDIR;
   size_t done = 0;
-  // What the page cache holds is taken from there; the rest of a large read does not go through it.
-  if (rwf == 0 && r->length >= DIRECT_BYTES_MIN) {
-    struct iovec part = {r->target, r->length};
-    ssize_t n = preadv2(r->fd, &part, 1, r->offset, RWF_NOWAIT);
-    done = n > 0 ? (size_t)n & ~(size_t)(DIRECT_ALIGN - 1) : 0;
-    int64_t direct = read_direct(r->fd, r->target + done, r->length - done, r->offset + (int64_t)done);
-    if (direct > 0) done += (size_t)direct;
+  if (rwf == 0 && r->length >= DIRECT_BYTES_MIN && !is_cached(r->fd, r->offset, r->length)) {
+    int64_t direct = read_direct(r->fd, r->target, r->length, r->offset);
+    if (direct > 0) done = (size_t)direct;
   }
   while (done < r->length && r->offset + (int64_t)done < st.st_size) {
     struct iovec part = {r->target + done, r->length - done};

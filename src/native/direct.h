@@ -14,6 +14,8 @@ int write_direct(int fd, const struct iovec *piece);
 // Tells how long an ordinary write of so many bytes took, so that the two ways can be compared.
 void wrote_buffered(size_t bytes, uint64_t nanos);
 uint64_t now_nanos(void);
+// True when an ordinary read of the range would find most of it in the page cache, or some of it not on the disk yet.
+int is_cached(int fd, int64_t offset, size_t length);
 // Reads from an offset that is a multiple of DIRECT_ALIGN. Bytes read (fewer only at the end of the file), a negative errno, or
 // -EINVAL when the caller should read in the ordinary way.
 int64_t read_direct(int fd, char *target, size_t length, int64_t offset);

@@ -21,8 +21,9 @@ import * as assert from "uvu/assert";
 import { FileStorage } from "../../src/object/file.ts";
 import { isTemporary } from "../../src/object/file-list.ts";
 import { UnsyncedFiles } from "../../src/object/unsynced.ts";
+import { allocatePages } from "../../src/util/pages.ts";
 import { EACCES, EIO, ENOSPC, EROFS, FsFault } from "../../src/util/errno.ts";
-import { skip } from "../support/skip.ts";
+import { hasCommand, skip, skipMissing } from "../support/skip.ts";
 
 const scratch = mkdtempSync(join(tmpdir(), "jfs-file-"));
 let folders = 0;
@@ -257,5 +258,32 @@ test("a small put answers in place, a large one does not block", async () => {
   assert.is(statSync(join(folder, "large")).size, 4 << 20);
   await storage.close();
 });
+
+/** Bytes of the file in the page cache. */
+const cachedBytes = (file: string): number =>
+  Number(spawnSync("fincore", ["-b", "-n", "-o", "RES", file], { encoding: "utf8" }).stdout);
+const forgetPages = (file: string): unknown =>
+  spawnSync("dd", [`of=${file}`, "oflag=nocache", "conv=notrunc,fdatasync", "count=0"]);
+
+if (!hasCommand("fincore")) skipMissing("large blocks and the page cache", "util-linux (fincore)");
+else {
+  test("a large block is read past the page cache, or from it when it is there", async () => {
+    const folder = newFolder();
+    const storage = new FileStorage(`${folder}/`);
+    const body = Buffer.alloc(4 * 2 ** 20, "block");
+    const file = join(folder, "block");
+    writeFileSync(file, body);
+    forgetPages(file);
+    const target = allocatePages(body.length);
+    if (cachedBytes(file) > 0) return skip("large blocks and the page cache", "the disk is memory");
+    assert.is(await storage.getInto("block", target, 0), body.length);
+    assert.ok(body.equals(target));
+    assert.is(cachedBytes(file), 0, "the disk was asked once");
+    readFileSync(file);
+    assert.is(await storage.getInto("block", target.fill(0), 0), body.length);
+    assert.ok(body.equals(target));
+    return storage.close();
+  });
+}
 
 test.run();
