@@ -5,9 +5,11 @@
 #include "direct.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/fs.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -24,12 +26,30 @@ static int sync_directory(int root, const char *path) {
   return error;
 }
 
-// Makes the missing parents of `path`, never the root itself. *made counts the new ones.
+// Asks ext4 to put each directory that is made in this one into a block group of its own, far from the others. It would put
+// them side by side, and where many blocks were deleted a moment ago a new file takes 500 us to find an inode that was not
+// (recently_deleted), and 20 us elsewhere. Other file systems refuse, and no harm is done.
+static void spread_directories(int root, const char *path) {
+  int fd = openat(root, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (fd < 0) return;
+  int flags = 0;
+  if (ioctl(fd, FS_IOC_GETFLAGS, &flags) == 0 && !(flags & FS_TOPDIR_FL)) {
+    flags |= FS_TOPDIR_FL;
+    (void)ioctl(fd, FS_IOC_SETFLAGS, &flags);
+  }
+  close(fd);
+}
+
+// Makes the missing parents of `path`, never the root itself. *made counts the new ones. The first directory is the volume's;
+// those below it hold directories of blocks.
 static int make_parents(int root, const char *path, int *made) {
   char part[PATH_MAX_BYTES];
+  int depth = 0;
   for (const char *slash = strchr(path, '/'); slash; slash = strchr(slash + 1, '/')) {
     size_t n = (size_t)(slash - path);
     if (n == 0) continue;
+    // `part` still names the directory above.
+    if (depth++ > 1) spread_directories(root, part);
     memcpy(part, path, n);
     part[n] = 0;
     if (mkdirat(root, part, 0777) == 0) (*made)++;
