@@ -122,6 +122,7 @@ export class RecoveredData {
   readonly #parts: RecoveryParts;
   readonly #found: Found;
   readonly #done: (() => void)[] = [];
+  #isOpen = true;
 
   constructor(parts: RecoveryParts, found: Found) {
     this.#parts = parts;
@@ -147,11 +148,13 @@ export class RecoveredData {
   }
   /** All bytes are stored and their records durable: the journal goes. */
   done(): void {
+    this.#isOpen = false;
     forget(this.#parts, this.#found);
     for (const listener of this.#done) listener();
   }
   /** Whoever opens the volume next finds the journal as it is. */
   close(): void {
-    this.#found.reader.close();
+    if (this.#isOpen) this.#found.reader.close();
+    this.#isOpen = false;
   }
 }
