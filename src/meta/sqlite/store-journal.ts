@@ -274,13 +274,14 @@ export class StoreJournal implements Early, DataJournal {
     await this.#room?.stop();
     const journal = this.#journal;
     if (journal === undefined) return;
-    this.#journal = undefined;
     const { db, prefix, wal, isCommitted } = this.#host;
     if (!isCommitted || this.#live.hasUncovered) {
+      // What is committed yet must be told in the row, or it would be replayed as well.
       log("warn", `${journal.path} keeps what could not be stored: it is put at the next mount`);
       await journal.close();
       return;
     }
+    this.#journal = undefined;
     try {
       // A journal without its row says nothing; a row without its journal would be a loss.
       dropJournalRow(db, prefix);
