@@ -308,6 +308,12 @@ const mix: readonly ((d: Driver) => Promise<void>)[] = [
   xattr,
 ];
 
+/** One random operation, on both sides. */
+export async function randomStep(d: Driver): Promise<void> {
+  d.tick();
+  await d.pick(mix)(d);
+}
+
 export interface RunOptions {
   readonly steps: number;
   /** Steps between two comparisons of everything. */
