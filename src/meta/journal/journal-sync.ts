@@ -1,6 +1,14 @@
-// Makes appended frames survive a power cut: fdatasync on the thread pool, one running and one waiting, shared by all.
-import { fdatasync } from "node:fs";
+// Makes appended frames survive a power cut, one sync running and one waiting, shared by all. On a disk that answers at once
+// the sync is made in place: the trip to the thread pool and back costs as much again. On any other the loop must not wait.
+import { fdatasync, fdatasyncSync } from "node:fs";
 import { called, syncDirectory } from "../../util/called.ts";
+
+/** Milliseconds: what the loop may be stopped for as a rule, and what ends that for a while. */
+const SHORT_MS = 0.4;
+const LONG_MS = 4;
+/** Syncs on the thread pool after a long one, and at the start. */
+const CAREFUL_SYNCS = 500;
+const FIRST_SYNCS = 16;
 
 export class JournalSync {
   readonly #fd: number;
@@ -12,6 +20,9 @@ export class JournalSync {
   #running: Promise<void> | undefined;
   #runningCovers = 0;
   #next: Promise<void> | undefined;
+  /** Milliseconds that a sync took lately; on the thread pool, with the way there and back. */
+  #lately = 2 * SHORT_MS;
+  #careful = FIRST_SYNCS;
 
   /** `synced`: no frame after it survives a power cut yet. */
   constructor(fd: number, directory: string, synced: number, appended: () => number) {
@@ -25,7 +36,7 @@ export class JournalSync {
   sync(): Promise<void> {
     const appended = this.#appended();
     if (this.#synced === appended) return DONE;
-    if (this.#running === undefined) return this.#run();
+    if (this.#running === undefined) return this.#isQuick ? this.#runInPlace() : this.#run();
     if (this.#runningCovers === appended) return this.#running;
     // What runs began before our frame: wait for it, then for one more, which fails for itself if it must.
     this.#next ??= this.#running.catch(() => undefined).then(() => this.#run());
@@ -36,6 +47,30 @@ export class JournalSync {
   async settled(): Promise<void> {
     await this.#running?.catch(() => undefined);
     await this.#next?.catch(() => undefined);
+  }
+
+  get #isQuick(): boolean {
+    if (this.#careful > 0 || this.#directory !== undefined) return false;
+    return this.#lately < SHORT_MS;
+  }
+
+  #took(ms: number): void {
+    this.#lately += (ms - this.#lately) / 8;
+    if (ms > LONG_MS) this.#careful = CAREFUL_SYNCS;
+    else if (this.#careful > 0) this.#careful--;
+  }
+
+  #runInPlace(): Promise<void> {
+    const covers = this.#appended();
+    const started = performance.now();
+    try {
+      fdatasyncSync(this.#fd);
+    } catch (cause) {
+      return Promise.reject(cause as Error);
+    }
+    this.#synced = covers;
+    this.#took(performance.now() - started);
+    return DONE;
   }
 
   #run(): Promise<void> {
@@ -57,7 +92,9 @@ export class JournalSync {
   }
 
   async #syncFile(): Promise<void> {
+    const started = performance.now();
     await called((done) => fdatasync(this.#fd, done));
+    this.#took(performance.now() - started);
     if (this.#directory === undefined) return;
     await syncDirectory(this.#directory);
     this.#directory = undefined;
