@@ -40,7 +40,7 @@ export function findJournal(
   const row = readJournalRow(db, prefix);
   if (row === undefined) return undefined;
   try {
-    return openFound(row, volume);
+    return openFound(db, prefix, row, volume);
   } catch (cause) {
     if (!(cause instanceof SqliteOpenError) || mode === "replay") throw cause;
     log("warn", cause.message);
@@ -50,7 +50,12 @@ export function findJournal(
 }
 
 /** Throws SqliteOpenError, whose message says what to do. */
-function openFound(row: JournalRow, volume: string): Found | undefined {
+function openFound(
+  db: Database.Database,
+  prefix: string,
+  row: JournalRow,
+  volume: string,
+): Found | undefined {
   const { path } = row;
   const reader = openLeft(path);
   if (reader === "busy") return undefined;
@@ -65,7 +70,7 @@ function openFound(row: JournalRow, volume: string): Found | undefined {
     if (reader.firstSequence > Math.min(row.applied + 1, row.dataFrom)) {
       throw new SqliteOpenError(`the older half of the journal ${path} is damaged, ${ADVICE}`);
     }
-    return examine(reader, row);
+    return examine(reader, row, storedSlices(db, prefix));
   } catch (cause) {
     reader.close();
     throw cause;
@@ -96,7 +101,14 @@ function asideOf({ path, journal }: JournalRow): string {
   return `${path}.aside-${journal.slice(0, 8)}`;
 }
 
-function examine(reader: JournalReader, row: JournalRow): Found {
+/** Tells whether the database knows a slice. A power cut may take the frame that says so from the journal and leave the
+ *  COMMIT that came later; a slice that the database has forgotten again was told by a frame that was synced before. */
+function storedSlices(db: Database.Database, prefix: string): (id: number) => boolean {
+  const statement = db.prepare<[number]>(`SELECT 1 FROM ${prefix}chunk_ref WHERE chunkid=?`);
+  return (id) => statement.get(id) !== undefined;
+}
+
+function examine(reader: JournalReader, row: JournalRow, isStored: (id: number) => boolean): Found {
   const committed = new Set<number>(row.covered);
   const dataFrames: { readonly sequence: number; readonly ids: readonly number[] }[] = [];
   let unapplied = 0;
@@ -113,6 +125,7 @@ function examine(reader: JournalReader, row: JournalRow): Found {
   }
   const data = new Set<number>();
   for (const { sequence, ids } of dataFrames) {
+    for (const id of ids) if (!committed.has(id) && isStored(id)) committed.add(id);
     if (ids.some((id) => !committed.has(id))) data.add(sequence);
   }
   return { row, reader, unapplied, lastSequence, data, committed };
