@@ -9,6 +9,7 @@ const LONG_MS = 4;
 /** Syncs on the thread pool after a long one, and at the start. */
 const CAREFUL_SYNCS = 500;
 const FIRST_SYNCS = 16;
+const GATHER_MS = 0.12;
 
 export class JournalSync {
   readonly #fd: number;
@@ -23,6 +24,9 @@ export class JournalSync {
   /** Milliseconds that a sync took lately; on the thread pool, with the way there and back. */
   #lately = 2 * SHORT_MS;
   #careful = FIRST_SYNCS;
+  /** Frames that the last sync in place covered, and those who wait for more of them. */
+  #shared = 1;
+  #gathering: Promise<void> | undefined;
 
   /** `synced`: no frame after it survives a power cut yet. */
   constructor(fd: number, directory: string, synced: number, appended: () => number) {
@@ -36,7 +40,11 @@ export class JournalSync {
   sync(): Promise<void> {
     const appended = this.#appended();
     if (this.#synced === appended) return DONE;
-    if (this.#running === undefined) return this.#isQuick ? this.#runInPlace() : this.#run();
+    if (this.#gathering !== undefined) return this.#gathering;
+    if (this.#running === undefined && this.#isQuick) {
+      return this.#shared > 1 ? this.#gather() : this.#runInPlace();
+    }
+    if (this.#running === undefined) return this.#run();
     if (this.#runningCovers === appended) return this.#running;
     // What runs began before our frame: wait for it, then for one more, which fails for itself if it must.
     this.#next ??= this.#running.catch(() => undefined).then(() => this.#run());
@@ -45,6 +53,7 @@ export class JournalSync {
 
   /** Resolves when nothing runs and nobody waits. */
   async settled(): Promise<void> {
+    await this.#gathering?.catch(() => undefined);
     await this.#running?.catch(() => undefined);
     await this.#next?.catch(() => undefined);
   }
@@ -60,13 +69,32 @@ export class JournalSync {
     else if (this.#careful > 0) this.#careful--;
   }
 
+  /** Several shared the last sync: their next frames are on their way, so let the loop take what has come. */
+  #gather(): Promise<void> {
+    const until = performance.now() + GATHER_MS;
+    const gathering = new Promise<void>((resolve) => {
+      const look = (): void => {
+        const isComplete = this.#appended() - this.#synced >= this.#shared;
+        if (!isComplete && performance.now() < until) setImmediate(look);
+        else {
+          this.#gathering = undefined;
+          resolve(this.#runInPlace());
+        }
+      };
+      setImmediate(look);
+    });
+    this.#gathering = gathering;
+    return gathering;
+  }
+
   #runInPlace(): Promise<void> {
     const covers = this.#appended();
+    this.#shared = covers - this.#synced;
     const started = performance.now();
     try {
       fdatasyncSync(this.#fd);
     } catch (cause) {
-      return Promise.reject(cause as Error);
+      return Promise.reject(cause);
     }
     this.#synced = covers;
     this.#took(performance.now() - started);
