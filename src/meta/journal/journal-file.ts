@@ -35,6 +35,8 @@ export interface JournalOptions {
   readonly firstSequence: number;
   /** Size of the file, a multiple of 8192 and at most 2^32; 64 MiB when not given. */
   readonly bytes?: number;
+  /** Runs a sync of its own accord, after what the frames name (blocks) is durable. */
+  readonly durably?: (sync: () => Promise<void>) => Promise<void>;
 }
 
 export class JournalFile implements Journal {
@@ -77,6 +79,7 @@ export class JournalFile implements Journal {
       this.#segmentBytes * SEGMENTS,
       () => this.#at,
       (cause) => this.#fail("sync journal", cause),
+      options.durably,
     );
     this.#begin(0);
   }

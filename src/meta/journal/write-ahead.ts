@@ -14,16 +14,24 @@ export class WriteAhead {
   /** Where the next frame goes. */
   readonly #head: () => number;
   readonly #failed: (cause: unknown) => void;
+  readonly #durably: (sync: () => Promise<void>) => Promise<void>;
   #done: number;
   #running: Promise<void> | undefined;
 
   /** For the first time that the file is written from its start to its end. `failed`: a sync told of lost writes, which
-   *  may be those of frames. */
-  constructor(fd: number, fileBytes: number, head: () => number, failed: (cause: unknown) => void) {
+   *  may be those of frames. `durably`: a sync makes frames durable as well, so what they name must be before. */
+  constructor(
+    fd: number,
+    fileBytes: number,
+    head: () => number,
+    failed: (cause: unknown) => void,
+    durably: (sync: () => Promise<void>) => Promise<void> = (sync) => sync(),
+  ) {
     this.#fd = fd;
     this.#fileBytes = fileBytes;
     this.#head = head;
     this.#failed = failed;
+    this.#durably = durably;
     this.#done = 0;
   }
 
@@ -53,7 +61,13 @@ export class WriteAhead {
         await new Promise((resolve) => setImmediate(resolve));
         this.#piece();
       }
-      await called((done) => fdatasync(this.#fd, done));
+      const sync = (): Promise<void> => called((done) => fdatasync(this.#fd, done));
+      try {
+        await this.#durably(() => sync().catch(this.#failed));
+      } catch {
+        // What the frames name cannot be made durable now; the next sync says so, and wakes us again.
+        return;
+      }
     }
   }
 

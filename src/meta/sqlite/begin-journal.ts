@@ -5,7 +5,8 @@ import { dirname } from "node:path";
 import { log } from "../../util/log.ts";
 import type { Journal } from "../journal/journal.ts";
 import { JOURNAL_BYTES, JournalFile } from "../journal/journal-file.ts";
-import type { JournalOptions } from "./journal-host.ts";
+import type { JournalHost, JournalOptions } from "./journal-host.ts";
+import { syncDirectoryNow } from "./wal-sync.ts";
 
 /** On a small disk the journal takes no more than this part of what is free. */
 const PART_OF_FREE = 16;
@@ -13,17 +14,21 @@ const BYTES_MIN = 4 << 20;
 const STEP_BYTES = 1 << 20;
 
 /** Throws a sentence when it cannot be made. */
-export function beginJournal({ path, bytes }: JournalOptions, volume: string): Journal {
+export function beginJournal({ path, bytes }: JournalOptions, host: JournalHost): Journal {
   if (existsSync(path)) {
     const aside = `${path}.aside-${Date.now()}`;
     renameSync(path, aside);
     log("warn", `${path} belonged to no journal that this volume knows: it is kept as ${aside}`);
   }
-  const identity = { volume, journal: randomBytes(16).toString("hex") };
-  return JournalFile.create(path, identity, {
+  const identity = { volume: host.volume(), journal: randomBytes(16).toString("hex") };
+  const journal = JournalFile.create(path, identity, {
     firstSequence: 1,
     bytes: bytes ?? fittingBytes(path),
+    durably: (sync) => host.durably(sync),
   });
+  // Before the row that names it: a row whose journal is missing is refused.
+  syncDirectoryNow(dirname(path));
+  return journal;
 }
 
 function fittingBytes(path: string): number {

@@ -238,7 +238,7 @@ export class StoreJournal implements Early, DataJournal {
 
   #begin(): boolean {
     const { db, prefix, wal } = this.#host;
-    const journal = (this.#journal ??= beginJournal(this.#options, this.#host.volume()));
+    const journal = (this.#journal ??= beginJournal(this.#options, this.#host));
     this.#room ??= new JournalRoom(journal, this.#live, this.#pressure, this.#host, () =>
       this.beforeCommit(),
     );

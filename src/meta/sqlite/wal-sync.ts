@@ -125,7 +125,7 @@ export async function syncDirectory(path: string): Promise<void> {
   }
 }
 
-function syncDirectoryNow(path: string): void {
+export function syncDirectoryNow(path: string): void {
   const fd = openSync(path, "r");
   try {
     fsyncSync(fd);
