@@ -141,7 +141,9 @@ export class CrashRun {
       at: (point) => this.#point(point),
       frame: (offset) => (this.#frameAt = offset),
       refuse: () => {
-        if (this.#isBusy || this.#random() >= 0.02) return undefined;
+        // Of what is acknowledged: who waits for a commit would hear the error.
+        const isEarly = this.#store.journal?.isOn === true && !this.#isBusy;
+        if (!isEarly || this.#random() >= 0.02) return undefined;
         this.refused++;
         return Object.assign(new Error("disk I/O error"), { code: "SQLITE_IOERR_WRITE" });
       },
