@@ -308,10 +308,18 @@ const mix: readonly ((d: Driver) => Promise<void>)[] = [
   xattr,
 ];
 
-/** One random operation, on both sides. */
-export async function randomStep(d: Driver): Promise<void> {
+const withHandles: ReadonlySet<(d: Driver) => Promise<void>> = new Set([
+  create,
+  tmpfile,
+  open,
+  close,
+]);
+const withoutHandles = mix.filter((operation) => !withHandles.has(operation));
+
+/** One random operation, on both sides; `opens`: files may stay open after it. */
+export async function randomStep(d: Driver, opens: boolean = true): Promise<void> {
   d.tick();
-  await d.pick(mix)(d);
+  await d.pick(opens ? mix : withoutHandles)(d);
 }
 
 export interface RunOptions {
