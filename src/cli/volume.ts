@@ -1,6 +1,6 @@
 // Opens the metadata of a volume, and reads or changes its setting.
 import type { Durably } from "../meta/sqlite/checkpointer.ts";
-import type { RecoveryMode } from "../meta/sqlite/journal-recovery.ts";
+import type { RecoveryMode } from "../meta/sqlite/left-journal.ts";
 import type { JournalOptions } from "../meta/sqlite/journal-host.ts";
 import { openSqlite, type SqliteStore } from "../meta/engines/sqlite.ts";
 import { formatText, parseFormat } from "../meta/format-text.ts";

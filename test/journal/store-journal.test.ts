@@ -1,10 +1,14 @@
 // The journal of a SQLite volume beside other sessions, full disks, bugs, and journals that do not belong to it.
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { existsSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import Database from "better-sqlite3";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { openSqlite } from "../../src/meta/engines/sqlite.ts";
+import { JournalReader, openJournal } from "../../src/meta/journal/journal-reader.ts";
 import { openMeta } from "../../src/meta/meta.ts";
+import { markRecovering } from "../../src/meta/sqlite/journal-row.ts";
 import { setLogLevel } from "../../src/util/log.ts";
 import { newVolume, sampleAttr } from "../support/sqlite-volume.ts";
 import {
@@ -224,6 +228,46 @@ test("a missing journal, or another volume's, is refused until it is given up", 
   await touch(strange, { recovery: "discard" });
   await touch(strange, { recovery: "replay" });
   assert.equal(seen(strange), []);
+});
+
+test("who opens a volume that is being recovered waits until it is", async () => {
+  const volume = await newJournaled();
+  for (let ino = 100; ino < 150; ino++) void put(volume.store, ino);
+  const left = crashed(volume);
+  await close(volume);
+  const reader = openJournal(`${left}.journal`);
+  assert.instance(reader, JournalReader);
+  const db = new Database(left);
+  markRecovering(db, "jfs_");
+  db.close();
+  // The other one dies of it after a while.
+  const program = `
+    import { openSqlite } from "./src/meta/engines/sqlite.ts";
+    const store = openSqlite(process.argv[1], { recovery: "replay" });
+    await store[Symbol.asyncDispose]();`;
+  const child = spawn(process.execPath, ["--input-type=module-typescript", "-e", program, left], {
+    stdio: "inherit",
+  });
+  const ended = once(child, "exit");
+  const first = await Promise.race([
+    ended.then(() => "opened"),
+    new Promise((done) => setTimeout(() => done("waits"), 1000)),
+  ]);
+  assert.is(first, "waits");
+  (reader as JournalReader).close();
+  assert.equal(await ended, [0, null]);
+  assert.is(totalInodes(left), 50);
+});
+
+test("who looks is in nobody's way", async () => {
+  const volume = await newJournaled();
+  void put(volume.store, 100);
+  const left = crashed(volume);
+  await close(volume);
+  const looking = openJournal(`${left}.journal`, undefined, false);
+  await touch(left, { recovery: "replay" });
+  assert.equal(seen(left), [100]);
+  (looking as JournalReader).close();
 });
 
 test("bytes whose slice is committed are not recovered, though the frame that says so is lost", async () => {

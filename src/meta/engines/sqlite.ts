@@ -11,7 +11,7 @@ import { openDatabase, storedSetting } from "../sqlite/connection.ts";
 import { writeFormat } from "../sqlite/format-rows.ts";
 import { SqliteReads } from "../sqlite/reads.ts";
 import { SqliteScans } from "../sqlite/scans.ts";
-import type { RecoveryMode } from "../sqlite/journal-recovery.ts";
+import type { RecoveryMode } from "../sqlite/left-journal.ts";
 import { type Recovery, type RecoveredData, recover } from "../sqlite/recovery.ts";
 import type { JournalOptions } from "../sqlite/journal-host.ts";
 import { StoreJournal } from "../sqlite/store-journal.ts";

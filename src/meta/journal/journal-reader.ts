@@ -33,11 +33,11 @@ export interface JournalEnd {
 /** A living process has it / there is no journal / what was found. */
 export type JournalFound = "busy" | "none" | JournalReader;
 
-/** Opens the journal at `path` and holds its lock. Throws Errors of one sentence for what is no journal, or none of this
- *  `volume` (its UUID; any when not given). */
-export function openJournal(path: string, volume?: string): JournalFound {
+/** Opens the journal at `path` and holds its lock, or gives it back at once when `holds` is false. Throws Errors of one
+ *  sentence for what is no journal, or none of this `volume` (its UUID; any when not given). */
+export function openJournal(path: string, volume?: string, holds: boolean = true): JournalFound {
   for (;;) {
-    const fd = openExisting(path);
+    let fd = openExisting(path);
     if (fd === undefined) return "none";
     try {
       if (journalIo().journalLock(fd) !== 0) return closed(fd, "busy");
@@ -45,6 +45,12 @@ export function openJournal(path: string, volume?: string): JournalFound {
       if (statSync(path, { throwIfNoEntry: false })?.ino !== fstatSync(fd).ino) {
         closeSync(fd);
         continue;
+      }
+      if (!holds) {
+        // The lock goes with the descriptor.
+        const again = openSync(path, "r");
+        closeSync(fd);
+        fd = again;
       }
       return new JournalReader(path, fd, volume);
     } catch (e) {

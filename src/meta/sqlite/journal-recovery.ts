@@ -6,15 +6,13 @@ import { log } from "../../util/log.ts";
 import { decodeData } from "../journal/data-frame.ts";
 import { FRAME_DATA, FRAME_MUTATIONS } from "../journal/journal.ts";
 import type { DataFrame } from "../journal/journal.ts";
-import { type JournalFound, type JournalReader, openJournal } from "../journal/journal-reader.ts";
+import type { JournalReader } from "../journal/journal-reader.ts";
 import type { Mutation } from "../mutation.ts";
 import { decodeMutations } from "../mutation-codec.ts";
 import { decodeSlices } from "../slices.ts";
 import { SqliteOpenError } from "./connection.ts";
 import { type JournalRow, dropJournalRow, readJournalRow, sessionsOf } from "./journal-row.ts";
-
-/** "look" only tells what is there; "discard" gives up what the journal says. */
-export type RecoveryMode = "look" | "replay" | "discard";
+import { type RecoveryMode, takeJournal } from "./left-journal.ts";
 
 export interface Found {
   readonly row: JournalRow;
@@ -37,14 +35,13 @@ export function findJournal(
   volume: string,
   mode: RecoveryMode,
 ): Found | undefined {
-  const row = readJournalRow(db, prefix);
-  if (row === undefined) return undefined;
   try {
-    return openFound(db, prefix, row, volume);
+    return openFound(db, prefix, volume, mode);
   } catch (cause) {
     if (!(cause instanceof SqliteOpenError) || mode === "replay") throw cause;
     log("warn", cause.message);
-    if (mode === "discard") giveUp(db, prefix, row);
+    const row = readJournalRow(db, prefix);
+    if (mode === "discard" && row !== undefined) giveUp(db, prefix, row);
     return undefined;
   }
 }
@@ -53,13 +50,14 @@ export function findJournal(
 function openFound(
   db: Database.Database,
   prefix: string,
-  row: JournalRow,
   volume: string,
+  mode: RecoveryMode,
 ): Found | undefined {
+  const left = takeJournal(db, prefix, mode);
+  if (left === undefined) return undefined;
+  const { row, reader } = left;
   const { path } = row;
-  const reader = openLeft(path);
-  if (reader === "busy") return undefined;
-  if (reader === "none") throw new SqliteOpenError(`the journal ${path} is missing, ${ADVICE}`);
+  if (reader === undefined) throw new SqliteOpenError(`the journal ${path} is missing, ${ADVICE}`);
   try {
     const { identity } = reader;
     if (identity.volume !== volume || identity.journal !== row.journal) {
@@ -79,17 +77,6 @@ function openFound(
 
 const ADVICE =
   "and it may hold changes that were acknowledged: bring it back, or mount with --journal=discard to go on without it";
-
-function openLeft(path: string): JournalFound {
-  try {
-    return openJournal(path);
-  } catch (cause) {
-    const text = cause instanceof Error ? cause.message : String(cause);
-    throw new SqliteOpenError(`${text}, or mount with --journal=discard to go on without it`, {
-      cause,
-    });
-  }
-}
 
 /** Keeps what is there under another name. */
 function giveUp(db: Database.Database, prefix: string, row: JournalRow): void {

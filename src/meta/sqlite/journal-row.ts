@@ -17,6 +17,8 @@ export interface JournalRow {
   readonly sessions: number;
   /** The session of the process that keeps the journal. */
   readonly sid: number;
+  /** Its process died, and somebody recovers it, or has died of that. */
+  readonly isRecovering: boolean;
 }
 
 interface Stored {
@@ -26,6 +28,7 @@ interface Stored {
   data_from: number;
   covered: string;
   sessions: number;
+  /** Below 0 while it is recovered. */
   sid: number;
 }
 
@@ -41,13 +44,18 @@ export function readJournalRow(db: Database.Database, prefix: string): JournalRo
   if (known === undefined) return undefined;
   const row = db.prepare<[], Stored>(`SELECT * FROM ${table} WHERE id=1`).get();
   if (row === undefined) return undefined;
-  const { journal, path, applied, sessions, sid } = row;
+  const { journal, path, applied, sessions } = row;
   const covered = row.covered === "" ? [] : row.covered.split(",").map(Number);
-  return { journal, path, applied, dataFrom: row.data_from, covered, sessions, sid };
+  const [sid, isRecovering] = [Math.abs(row.sid), row.sid < 0];
+  return { journal, path, applied, dataFrom: row.data_from, covered, sessions, sid, isRecovering };
 }
 
 /** Makes the table and its row. Inside a transaction. */
-export function putJournalRow(db: Database.Database, prefix: string, row: JournalRow): void {
+export function putJournalRow(
+  db: Database.Database,
+  prefix: string,
+  row: Omit<JournalRow, "isRecovering">,
+): void {
   const table = journalTable(prefix);
   db.exec(
     `CREATE TABLE IF NOT EXISTS ${table} (id INTEGER PRIMARY KEY, journal TEXT NOT NULL, ` +
@@ -74,6 +82,11 @@ export function sessionsOf(db: Database.Database, prefix: string): number {
 /** A session that is ours was registered between two looks at the number. */
 export function putSessions(db: Database.Database, prefix: string, sessions: number): void {
   db.prepare(`UPDATE ${journalTable(prefix)} SET sessions=?`).run(sessions);
+}
+
+/** Others who want to write wait until the row is gone. */
+export function markRecovering(db: Database.Database, prefix: string): void {
+  db.prepare(`UPDATE ${journalTable(prefix)} SET sid=-abs(sid)`).run();
 }
 
 /** The volume is an ordinary one again. A journal without its row has nothing to say. */

@@ -6,13 +6,13 @@ import { log } from "../../util/log.ts";
 import type { DataFrame } from "../journal/journal.ts";
 import {
   type Found,
-  type RecoveryMode,
   findJournal,
   isStale,
   setAside,
   unappliedFrames,
   uncommittedData,
 } from "./journal-recovery.ts";
+import type { RecoveryMode } from "./left-journal.ts";
 import type { Mutation } from "../mutation.ts";
 import { JournalProgress, dropJournalRow, putSessions, sessionsOf } from "./journal-row.ts";
 import type { SqliteTxn } from "./txn.ts";
@@ -39,13 +39,13 @@ const NOTHING: Recovery = { deadSession: 0 };
 /** Throws SqliteOpenError when the journal cannot be used and nobody said that it may be given up. */
 export function recover(parts: RecoveryParts, volume: string, mode: RecoveryMode): Recovery {
   const { db, prefix } = parts;
-  const found = findJournal(db, prefix, volume, mode);
-  if (found === undefined) return NOTHING;
-  const isNeeded = found.unapplied > 0 || found.data.size > 0;
-  if (mode === "look") return look(found, isNeeded);
-  const deadSession = found.row.sid;
   db.pragma(`busy_timeout=${BUSY_MS}`);
   try {
+    const found = findJournal(db, prefix, volume, mode);
+    if (found === undefined) return NOTHING;
+    const isNeeded = found.unapplied > 0 || found.data.size > 0;
+    if (mode === "look") return look(found, isNeeded);
+    const deadSession = found.row.sid;
     if (!isNeeded) forget(parts, found);
     else if (mode === "discard" || isStale(db, prefix, found)) leave(parts, found, mode);
     else return { deadSession, ...replay(parts, found) };
