@@ -248,6 +248,19 @@ test("what is unsynced is remembered in bounded memory", async () => {
   await storage.close();
 });
 
+const EXT4_MAGIC = 0xef53;
+test("ext4 is asked to spread the directories of blocks over its block groups", async () => {
+  const folder = newFolder();
+  if (statfsSync(folder).type !== EXT4_MAGIC) return skip("directories are spread", "no ext4 here");
+  const storage = new FileStorage(`${folder}/`);
+  await storage.put("vol/chunks/0/1/1_0_4", [Buffer.from("abcd")]);
+  const { stdout } = spawnSync("lsattr", ["-d", join(folder, "vol/chunks/0")], {
+    encoding: "utf8",
+  });
+  assert.match(stdout, /^\S*T/);
+  await storage.close();
+});
+
 test("a small put answers in place, a large one does not block", async () => {
   const folder = newFolder();
   const storage = new FileStorage(`${folder}/`);
