@@ -5,6 +5,7 @@ import { dirname } from "node:path";
 import { log } from "../../util/log.ts";
 import type { Journal } from "../journal/journal.ts";
 import { JOURNAL_BYTES, JournalFile } from "../journal/journal-file.ts";
+import { JournalReader, openJournal } from "../journal/journal-reader.ts";
 import type { JournalHost, JournalOptions } from "./journal-host.ts";
 import { syncDirectoryNow } from "./wal-sync.ts";
 
@@ -16,6 +17,7 @@ const STEP_BYTES = 1 << 20;
 /** Throws a sentence when it cannot be made. */
 export function beginJournal({ path, bytes }: JournalOptions, host: JournalHost): Journal {
   if (existsSync(path)) {
+    if (isKept(path)) throw new Error(`another process keeps ${path}: unmount it there`);
     const aside = `${path}.aside-${Date.now()}`;
     renameSync(path, aside);
     log("warn", `${path} belonged to no journal that this volume knows: it is kept as ${aside}`);
@@ -29,6 +31,17 @@ export function beginJournal({ path, bytes }: JournalOptions, host: JournalHost)
   // Before the row that names it: a row whose journal is missing is refused.
   syncDirectoryNow(dirname(path));
   return journal;
+}
+
+/** By a session that was thought to be dead. */
+function isKept(path: string): boolean {
+  try {
+    const found = openJournal(path, undefined, false);
+    if (found instanceof JournalReader) found.close();
+    return found === "busy";
+  } catch {
+    return false;
+  }
 }
 
 function fittingBytes(path: string): number {

@@ -89,21 +89,26 @@ export function markRecovering(db: Database.Database, prefix: string): void {
   db.prepare(`UPDATE ${journalTable(prefix)} SET sid=-abs(sid)`).run();
 }
 
-/** The volume is an ordinary one again. A journal without its row has nothing to say. */
-export function dropJournalRow(db: Database.Database, prefix: string): void {
+/** The volume is an ordinary one again. A journal without its row has nothing to say. With `journal`: unless the row is that
+ *  of another one. */
+export function dropJournalRow(db: Database.Database, prefix: string, journal?: string): void {
+  if (journal !== undefined && readJournalRow(db, prefix)?.journal !== journal) return;
   db.exec(`DROP TABLE IF EXISTS ${journalTable(prefix)}`);
 }
 
 /** What each COMMIT writes while a journal is open. Prepared once the table is there. */
 export class JournalProgress {
-  readonly #update: Database.Statement<[number, number, string]>;
+  readonly #update: Database.Statement<[number, number, string, string]>;
+  readonly #journal: string;
 
-  constructor(db: Database.Database, prefix: string) {
+  /** `journal`: its identity; the row of another one is not touched. */
+  constructor(db: Database.Database, prefix: string, journal: string) {
+    this.#journal = journal;
     this.#update = db.prepare(
-      `UPDATE ${journalTable(prefix)} SET applied=?,data_from=?,covered=? WHERE id=1`,
+      `UPDATE ${journalTable(prefix)} SET applied=?,data_from=?,covered=? WHERE journal=?`,
     );
   }
   write(applied: number, dataFrom: number, covered: readonly number[]): void {
-    this.#update.run(applied, dataFrom, covered.length === 0 ? "" : covered.join(","));
+    this.#update.run(applied, dataFrom, covered.join(","), this.#journal);
   }
 }

@@ -79,7 +79,7 @@ function leave({ db, prefix }: RecoveryParts, found: Found, mode: RecoveryMode):
 
 function replay(parts: RecoveryParts, found: Found): { readonly data?: RecoveredData } {
   const { db, prefix, txn, wal } = parts;
-  const progress = new JournalProgress(db, prefix);
+  const progress = new JournalProgress(db, prefix, found.row.journal);
   const { dataFrom, covered } = found.row;
   let frames = 0;
   let last = found.row.applied;

@@ -258,7 +258,7 @@ export class StoreJournal implements Early, DataJournal {
     wal.syncNow();
     this.#host.pollForeign();
     if (!this.#isExclusive) return false;
-    this.#progress ??= new JournalProgress(db, prefix);
+    this.#progress ??= new JournalProgress(db, prefix, journal.identity.journal);
     this.#live.forget(this.#live.coveredIds());
     journal.forget(lastSequence);
     this.#isOn = true;
@@ -284,7 +284,7 @@ export class StoreJournal implements Early, DataJournal {
     this.#journal = undefined;
     try {
       // A journal without its row says nothing; a row without its journal would be a loss.
-      dropJournalRow(db, prefix);
+      dropJournalRow(db, prefix, journal.identity.journal);
       wal.committed();
       await wal.sync();
       await journal.remove();
