@@ -238,12 +238,6 @@ static napi_value read_ahead(napi_env env, napi_callback_info info) {
   return NULL;
 }
 
-static void export_function(napi_env env, napi_value exports, const char *name, napi_callback f) {
-  napi_value value;
-  napi_create_function(env, name, NAPI_AUTO_LENGTH, f, NULL, &value);
-  napi_set_named_property(env, exports, name, value);
-}
-
 void blockio_init(napi_env env, napi_value exports) {
   export_function(env, exports, "blockPut", put);
   export_function(env, exports, "blockRead", read_into);

@@ -163,12 +163,6 @@ static napi_value crc32c_by_table_js(napi_env env, napi_callback_info info) {
   return checksum(env, info, crc32c_by_table);
 }
 
-static void export_function(napi_env env, napi_value exports, const char *name, napi_callback f) {
-  napi_value value;
-  napi_create_function(env, name, NAPI_AUTO_LENGTH, f, NULL, &value);
-  napi_set_named_property(env, exports, name, value);
-}
-
 void journal_init(napi_env env, napi_value exports) {
   export_function(env, exports, "journalFrame", journal_frame);
   export_function(env, exports, "journalWriteThrough", write_through);

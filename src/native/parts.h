@@ -8,4 +8,11 @@ void channel_init(napi_env env, napi_value exports);
 void blockio_init(napi_env env, napi_value exports);
 void pages_init(napi_env env, napi_value exports);
 void journal_init(napi_env env, napi_value exports);
+
+static inline void export_function(napi_env env, napi_value exports, const char *name,
+                                   napi_callback f) {
+  napi_value value;
+  napi_create_function(env, name, NAPI_AUTO_LENGTH, f, NULL, &value);
+  napi_set_named_property(env, exports, name, value);
+}
 #endif

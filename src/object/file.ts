@@ -1,12 +1,13 @@
 // Objects as files of a local folder, in JuiceFS's layout (formats 9.2): path = bucket + key, atomic puts, and a ledger of
 // what still has to reach the disk.
-import { closeSync, constants, fsyncSync, openSync } from "node:fs";
+import { closeSync, constants, openSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { EIO, ENOENT, ENOSPC, fault } from "../util/errno.ts";
 import { log } from "../util/log.ts";
 import { makeFolder } from "../util/make-folder.ts";
 import { isPromise, then } from "../util/maybe.ts";
 import type { MaybePromise } from "../util/maybe.ts";
+import { syncDirectoryNow } from "../util/sync-directory.ts";
 import { diskError, diskErrorOf } from "./block-fault.ts";
 import type { BlockIo } from "./block-io.ts";
 import { blockIo, DURABLE, NAME_WITH_FILE } from "./block-io.ts";
@@ -260,14 +261,5 @@ function makeDurableFolder(folder: string): void {
   const first = makeFolder(folder);
   if (first === undefined) return;
   for (let path = folder; path.length >= first.length; path = dirname(path))
-    syncFolder(dirname(path));
-}
-
-function syncFolder(path: string): void {
-  const fd = openSync(path, constants.O_RDONLY | constants.O_DIRECTORY);
-  try {
-    fsyncSync(fd);
-  } finally {
-    closeSync(fd);
-  }
+    syncDirectoryNow(dirname(path));
 }

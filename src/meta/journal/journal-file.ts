@@ -13,7 +13,7 @@ import {
 import { dirname } from "node:path";
 import { getSystemErrorName } from "node:util";
 import { assert } from "../../util/assert.ts";
-import { syncDirectory } from "../../util/called.ts";
+import { syncDirectory } from "../../util/sync-directory.ts";
 import { EIO, fault, type FsFault } from "../../util/errno.ts";
 import type { Journal, JournalIdentity } from "./journal.ts";
 import { journalIo, type JournalIo } from "./journal-io.ts";

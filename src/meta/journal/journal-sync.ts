@@ -1,7 +1,8 @@
 // Makes appended frames survive a power cut, one sync running and one waiting, shared by all. On a disk that answers at once
 // the sync is made in place: the trip to the thread pool and back costs as much again. On any other the loop must not wait.
 import { fdatasync, fdatasyncSync } from "node:fs";
-import { called, syncDirectory } from "../../util/called.ts";
+import { called } from "../../util/called.ts";
+import { syncDirectory } from "../../util/sync-directory.ts";
 
 /** Milliseconds: what the loop may be stopped for as a rule, and what ends that for a while. */
 const SHORT_MS = 0.4;

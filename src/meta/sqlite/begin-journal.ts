@@ -7,7 +7,7 @@ import type { Journal } from "../journal/journal.ts";
 import { JOURNAL_BYTES, JournalFile } from "../journal/journal-file.ts";
 import { JournalReader, openJournal } from "../journal/journal-reader.ts";
 import type { JournalHost, JournalOptions } from "./journal-host.ts";
-import { syncDirectoryNow } from "./wal-sync.ts";
+import { syncDirectoryNow } from "../../util/sync-directory.ts";
 
 /** On a small disk the journal takes no more than this part of what is free. */
 const PART_OF_FREE = 16;

@@ -19,8 +19,6 @@ export interface Found {
   readonly reader: JournalReader;
   /** Mutation frames that the database has not seen. */
   readonly unapplied: number;
-  /** Of the last whole frame. */
-  readonly lastSequence: number;
   /** Data frames, by sequence number, with bytes of slices that were never committed. */
   readonly data: ReadonlySet<number>;
   /** Slices that were committed. */
@@ -78,10 +76,13 @@ function openFound(
 const ADVICE =
   "and it may hold changes that were acknowledged: bring it back, or mount with --journal=discard to go on without it";
 
-/** Keeps what is there under another name. */
-function giveUp(db: Database.Database, prefix: string, row: JournalRow): void {
-  if (existsSync(row.path)) renameSync(row.path, asideOf(row));
+/** Keeps what is there under another name. The row goes first: a journal without its row is kept as well, but a row without
+ *  its journal would have the next mount refused. */
+function giveUp(db: Database.Database, prefix: string, row: JournalRow): string {
+  const aside = asideOf(row);
   dropJournalRow(db, prefix);
+  if (existsSync(row.path)) renameSync(row.path, aside);
+  return aside;
 }
 
 function asideOf({ path, journal }: JournalRow): string {
@@ -99,9 +100,7 @@ function examine(reader: JournalReader, row: JournalRow, isStored: (id: number) 
   const committed = new Set<number>(row.covered);
   const dataFrames: { readonly sequence: number; readonly ids: readonly number[] }[] = [];
   let unapplied = 0;
-  let lastSequence = row.applied;
   for (const { sequence, kind, payload } of reader.frames()) {
-    lastSequence = Math.max(lastSequence, sequence);
     if (kind === FRAME_MUTATIONS) {
       if (sequence > row.applied) unapplied++;
       for (const id of slicesOf(decodeMutations(payload))) committed.add(id);
@@ -115,7 +114,7 @@ function examine(reader: JournalReader, row: JournalRow, isStored: (id: number) 
     for (const id of ids) if (!committed.has(id) && isStored(id)) committed.add(id);
     if (ids.some((id) => !committed.has(id))) data.add(sequence);
   }
-  return { row, reader, unapplied, lastSequence, data, committed };
+  return { row, reader, unapplied, data, committed };
 }
 
 function* slicesOf(mutations: readonly Mutation[]): Iterable<number> {
@@ -131,10 +130,8 @@ export function isStale(db: Database.Database, prefix: string, { row }: Found): 
 
 /** Keeps a journal that cannot be replayed, under another name. Answers where. */
 export function setAside(db: Database.Database, prefix: string, { row, reader }: Found): string {
-  const aside = asideOf(row);
-  renameSync(row.path, aside);
+  const aside = giveUp(db, prefix, row);
   reader.close();
-  dropJournalRow(db, prefix);
   return aside;
 }
 

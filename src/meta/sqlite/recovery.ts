@@ -133,9 +133,6 @@ export class RecoveredData {
   frames(): Iterable<DataFrame> {
     return uncommittedData(this.#found);
   }
-  get count(): number {
-    return this.#found.data.size;
-  }
 
   /** In the transaction that registers a session of ours: should we die, the next one must not take it for a stranger's. */
   sessionRegistered(sessions: number): void {

@@ -1,19 +1,11 @@
 // Makes commits survive a power cut: an asynchronous fdatasync of the -wal file on a descriptor of our own. SQLite's
 // POSIX locks lie on the database and -shm files, so opening and closing this one drops none of them.
-import {
-  close,
-  closeSync,
-  fdatasync,
-  fdatasyncSync,
-  fsync,
-  fsyncSync,
-  open,
-  openSync,
-  statSync,
-} from "node:fs";
+import { close, closeSync, fdatasync, fdatasyncSync, openSync, statSync } from "node:fs";
 import { dirname } from "node:path";
+import { called } from "../../util/called.ts";
 import { EIO, fault } from "../../util/errno.ts";
 import { readAhead } from "../../util/read-ahead.ts";
+import { syncDirectory, syncDirectoryNow } from "../../util/sync-directory.ts";
 
 export class WalSync {
   readonly #path: string;
@@ -113,32 +105,4 @@ export class WalSync {
   }
 }
 
-/** Puts the entries of a directory on disk. */
-export async function syncDirectory(path: string): Promise<void> {
-  const fd = await new Promise<number>((resolve, reject) => {
-    open(path, "r", (error, opened) => (error === null ? resolve(opened) : reject(error)));
-  });
-  try {
-    await called((done) => fsync(fd, done));
-  } finally {
-    await called((done) => close(fd, done));
-  }
-}
-
-export function syncDirectoryNow(path: string): void {
-  const fd = openSync(path, "r");
-  try {
-    fsyncSync(fd);
-  } finally {
-    closeSync(fd);
-  }
-}
-
 const DONE = Promise.resolve();
-
-// The callback forms cost half of what node:fs/promises does.
-function called(start: (done: (error: Error | null) => void) => void): Promise<void> {
-  return new Promise((resolve, reject) => {
-    start((error) => (error === null ? resolve() : reject(error)));
-  });
-}
